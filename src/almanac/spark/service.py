@@ -1,0 +1,40 @@
+"""One process on a node, defined once and rendered by every site (child process or systemd unit)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file that a service needs, written before it starts; mode 0600 unless said otherwise."""
+
+    path: str
+    content: str = field(repr=False)
+    mode: int = 0o600
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One supervised process.
+
+    Attributes:
+        name: unique on its node, such as ``master``, ``worker-1``, ``connect``, ``notebook-seat-1``.
+        argv: the command; holds no secret.
+        env: its environment, whole; may hold secrets, so it is never printed.
+        files: written before the start.
+        ports: port name -> port that it listens on.
+        ready: the port name whose listening means ready; None when running is enough.
+        after: names of services that must be ready first.
+        cwd: working directory.
+    """
+
+    name: str
+    argv: tuple[str, ...]
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    files: tuple[File, ...] = ()
+    ports: Mapping[str, int] = field(default_factory=dict)
+    ready: str | None = None
+    after: tuple[str, ...] = ()
+    cwd: str = ""
