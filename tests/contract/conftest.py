@@ -1,0 +1,138 @@
+"""The sites that the contract suite runs on, each on a bench: ways to look again, to wait, to order what fits there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from almanac.core.ports import (
+    ClusterSecrets,
+    ClusterSpec,
+    ClusterState,
+    LeaseOrder,
+    LeaseState,
+    Limits,
+    PlacedNode,
+    Seat,
+    SeenCluster,
+    SeenLease,
+    Site,
+)
+from almanac.core.resources import Flavor, Host, Resources
+from almanac.core.windows import Window
+from almanac.sites.simulated import SimulatedClock, SimulatedSite, World
+
+T = TypeVar("T")
+SECRETS = ClusterSecrets("c" * 43, "s" * 43, "dWktdWktdWktdWktdWktdWktdWktdWktdWktdWktdWk=")
+
+
+@dataclass
+class Bench:
+    """A site under test.
+
+    Attributes:
+        opens: makes a site object on the same state, as a new process would.
+        nodes: a head and a worker that fit.
+        clock: aware UTC.
+        wait: lets time pass.
+        patience: how long a cluster may take to become ready.
+    """
+
+    opens: Callable[[], Site]
+    nodes: tuple[PlacedNode, ...]
+    clock: Callable[[], datetime]
+    wait: Callable[[timedelta], object]
+    patience: timedelta
+    site: Site = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.site = self.opens()
+
+    def reopen(self) -> Site:
+        """Almanac restarts."""
+        self.site = self.opens()
+        return self.site
+
+    def eventually(self, found: Callable[[], T | None]) -> T:
+        """Look until something is found; give up after ``patience``."""
+        deadline = self.clock() + self.patience
+        while (answer := found()) is None:
+            assert self.clock() < deadline, f"not within {self.patience}: {self.site.observe()}"
+            self.wait(timedelta(seconds=0.5))
+        return answer
+
+    def order(self, lease: str = "lease-1") -> LeaseOrder:
+        """A lease for the nodes, from now."""
+        return LeaseOrder(lease, Window.lasting(self.clock(), timedelta(hours=1)), self.nodes)
+
+    def held(self, lease: str = "lease-1") -> LeaseOrder:
+        """A lease that is held and active."""
+        order = self.order(lease)
+        list(self.site.hold(order))
+        self.eventually(lambda: self.lease(lease, LeaseState.ACTIVE))
+        return order
+
+    def spec(self, cluster: str = "cluster-1", lease: str = "lease-1", files: str | None = None) -> ClusterSpec:
+        """A cluster on those nodes with one seat."""
+        seat = Seat("seat-1", token="t" * 43, files=files)
+        return ClusterSpec(cluster, lease, "spark-small", self.nodes, (seat,), SECRETS)
+
+    def named(self, spec: ClusterSpec, files: str = "gaia/people/ada", logs: str = "gaia/logs/b-1") -> ClusterSpec:
+        """The same cluster once somebody has it."""
+        return replace(spec, seats=tuple(replace(seat, files=files) for seat in spec.seats), logs=logs)
+
+    def lease(self, lease: str, state: LeaseState | None = None) -> SeenLease | None:
+        """A lease, if it is seen (in that state)."""
+        found = {seen.id: seen for seen in self.site.observe().leases}.get(lease)
+        return found if found is not None and state in {None, found.state} else None
+
+    def cluster(self, cluster: str, state: ClusterState | None = None) -> SeenCluster | None:
+        """A cluster, if it is seen (in that state)."""
+        found = {seen.id: seen for seen in self.site.observe().clusters}.get(cluster)
+        return found if found is not None and state in {None, found.state} else None
+
+    def ready(self, cluster: str = "cluster-1") -> SeenCluster:
+        """The cluster, once it is ready."""
+        return self.eventually(lambda: self.cluster(cluster, ClusterState.READY))
+
+    def ids(self) -> tuple[set[str], set[str]]:
+        """The leases and the clusters that are there."""
+        seen = self.site.observe()
+        return {lease.id for lease in seen.leases}, {cluster.id for cluster in seen.clusters}
+
+    def clean(self) -> None:
+        """End everything, as the suite leaves no process behind."""
+        site = self.reopen()
+        seen = site.observe()
+        for cluster in seen.clusters:
+            list(site.stop(cluster.handle))
+        for lease in seen.leases:
+            site.give_back(lease.handle)
+
+
+def simulated(tmp_path: Path) -> Bench:
+    """The simulated site, its state in a file so that a new object is like a new process."""
+    clock = SimulatedClock(datetime(2026, 3, 1, 9, tzinfo=UTC))
+    node = Flavor("node", Resources(4, 8192, 100))
+    hosts = [Host("sky-1", Resources(8, 16384, 200)), Host("sky-2", Resources(8, 16384, 200))]
+    limits = Limits(gap=timedelta(minutes=1), lead_time=timedelta(seconds=5), minimum_lease=timedelta(minutes=5))
+
+    def opens() -> Site:
+        return SimulatedSite("sky", hosts, [node], limits, clock, world=World(tmp_path / "world.json"))
+
+    nodes = (PlacedNode("head", "head", node, "sky-1"), PlacedNode("worker-1", "worker", node, "sky-2"))
+    return Bench(opens, nodes, clock, clock.advance, timedelta(minutes=2))
+
+
+@pytest.fixture(params=["simulated"])
+def bench(request, tmp_path):
+    benches = {"simulated": simulated}
+    made = benches[request.param](tmp_path)
+    yield made
+    made.clean()
+    assert made.ids() == (set(), set())
