@@ -20,21 +20,27 @@ class Service:
     """One supervised process.
 
     Attributes:
-        name: unique on its node, such as ``master``, ``worker-1``, ``connect``, ``notebook-seat-1``.
+        name: unique in its cluster, such as ``master``, ``worker-1``, ``connect``, ``notebook-seat-1``.
         argv: the command; holds no secret.
         env: its environment, whole; may hold secrets, so it is never printed.
         files: written before the start.
+        dirs: directories made before the start, mode 0700, parents included.
         ports: port name -> port that it listens on.
         ready: the port name whose listening means ready; None when running is enough.
-        after: names of services that must be ready first.
-        cwd: working directory.
+        after: names of services that must be ready first; they may run on another node of the cluster.
+        cwd: working directory; one of ``dirs``.
+        memory_mib: its share of the node's memory, for a site that can cap it; None for no cap of its own.
+        once: it does one thing and ends; ended is ready, and how it ended matters to nobody.
     """
 
     name: str
     argv: tuple[str, ...]
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     files: tuple[File, ...] = ()
+    dirs: tuple[str, ...] = ()
     ports: Mapping[str, int] = field(default_factory=dict)
     ready: str | None = None
     after: tuple[str, ...] = ()
     cwd: str = ""
+    memory_mib: int | None = None
+    once: bool = False

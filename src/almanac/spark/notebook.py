@@ -1,0 +1,108 @@
+"""One seat's JupyterLab."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+from almanac.core.ports import ClusterSpec, Seat
+from almanac.spark.layout import Layout
+from almanac.spark.service import File, Service
+
+_CONFIG = """\
+import resource
+import shutil
+from pathlib import Path
+
+settings = {settings}
+for section, values in settings.items():
+    c[section].update(values)
+
+# Kernels and terminals inherit it: one that asks for too much gets a MemoryError, and its neighbours go on.
+resource.setrlimit(resource.RLIMIT_DATA, ({limit}, {limit}))
+
+for example in Path({examples!r}).glob("*.ipynb"):
+    if not Path({home!r}, example.name).exists():
+        shutil.copyfile(example, Path({home!r}, example.name))
+"""
+_OWN_MIB = 96
+"""Of a seat's memory, for the JupyterLab server beside the kernels."""
+
+
+def notebook(cluster: ClusterSpec, seat: Seat, layout: Layout, memory_mib: int) -> Service:
+    """The JupyterLab of a seat, with ``spark`` ready in every kernel where the cluster has Spark.
+
+    Args:
+        cluster: the seat's cluster.
+        seat: one of its seats.
+        layout: the head's.
+        memory_mib: the seat's share of the head's memory; what one kernel may take of it is capped.
+    """
+    own, name = f"{layout.run}/{seat.name}", f"notebook-{seat.name}"
+    startup = files("almanac.spark").joinpath("kernel_startup.py").read_text()
+    dirs = (own, f"{own}/runtime", f"{own}/data", f"{own}/config", f"{own}/ipython/profile_default/startup")
+    return Service(
+        name=name,
+        argv=(layout.runtime.python, "-m", "jupyterlab", f"--config={own}/jupyter_config.py"),
+        env=_environment(cluster, seat, layout, own),
+        files=(
+            File(f"{own}/jupyter_config.py", _config(seat, layout, memory_mib)),
+            File(f"{own}/ipython/profile_default/startup/00-spark.py", startup),
+        ),
+        dirs=(*dirs, layout.homes[seat.name]),
+        ports={"notebook": layout.ports[name]},
+        ready="notebook",
+        after=("connect",) if cluster.workers else (),
+        cwd=layout.homes[seat.name],
+        memory_mib=memory_mib,
+    )
+
+
+def _config(seat: Seat, layout: Layout, memory_mib: int) -> str:
+    settings = {
+        "ServerApp": {
+            "ip": layout.address,
+            "port": layout.ports[f"notebook-{seat.name}"],
+            "port_retries": 0,
+            "base_url": layout.urls.get(seat.name, "/"),
+            "root_dir": layout.homes[seat.name],
+            "open_browser": False,
+            "allow_root": True,
+            "allow_remote_access": True,
+            "quit_button": False,
+        },
+        "LabApp": {
+            "news_url": None,
+            "check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
+            "extension_manager": "readonly",
+        },
+    }
+    return _CONFIG.format(
+        settings=repr(settings),
+        limit=max(memory_mib - _OWN_MIB, _OWN_MIB) * 2**20,
+        examples=f"{layout.runtime.package}/almanac/data/notebooks",
+        home=layout.homes[seat.name],
+    )
+
+
+def _environment(cluster: ClusterSpec, seat: Seat, layout: Layout, own: str) -> dict[str, str]:
+    runtime = layout.runtime
+    environment = {
+        "PATH": f"{runtime.python.rpartition('/')[0]}:/usr/local/bin:/usr/bin:/bin",
+        "HOME": layout.homes[seat.name],
+        "LANG": "C.UTF-8",
+        "SHELL": "/bin/bash",
+        "PYTHONPATH": runtime.package,
+        "IPYTHONDIR": f"{own}/ipython",
+        "JUPYTER_RUNTIME_DIR": f"{own}/runtime",
+        "JUPYTER_DATA_DIR": f"{own}/data",
+        "JUPYTER_CONFIG_DIR": f"{own}/config",
+        "JUPYTER_TOKEN": seat.token,
+        "ALMANAC_CLUSTER": cluster.id,
+        "ALMANAC_SEAT": seat.name,
+    }
+    if layout.data:
+        environment["ALMANAC_DATA"] = layout.data
+    if cluster.workers:
+        environment["SPARK_REMOTE"] = f"sc://localhost:{layout.ports['connect']}/;user_id={seat.name}"
+        environment["SPARK_CONNECT_AUTHENTICATE_TOKEN"] = cluster.secrets.connect_token
+    return environment
