@@ -1,0 +1,343 @@
+"""What the server answers, typed. Times are aware; lengths are timedeltas."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from almanac.core.bookings import BookingStatus
+
+LIVE = frozenset({BookingStatus.BOOKED, BookingStatus.BUILDING, BookingStatus.READY, BookingStatus.ENDING})
+"""Statuses of a booking that still is or will be something."""
+
+OVER = frozenset({BookingStatus.EXPIRED, BookingStatus.ENDED, BookingStatus.CANCELLED, BookingStatus.FAILED})
+"""Statuses that a booking never leaves."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a person asks for.
+
+    Attributes:
+        profile: a name that ``Client.profiles`` lists.
+        duration: its length.
+        start: aware; None for now.
+        project: None where one has only one.
+        site: None for any.
+    """
+
+    profile: str
+    duration: timedelta
+    start: datetime | None = None
+    seats: int = 1
+    project: str | None = None
+    site: str | None = None
+    title: str | None = None
+
+
+@dataclass(frozen=True)
+class Health:
+    """Whether the server lives, and whether its loop has ticked lately (``loop["alive"]``)."""
+
+    status: str
+    version: str
+    loop: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class SignIn:
+    """A token for a person, shown once."""
+
+    token: str = field(repr=False)
+    person: str
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Me:
+    """Who the token stands for, and their role in each project."""
+
+    person: str
+    operator: bool
+    projects: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Flavor:
+    """The shape of a node."""
+
+    flavor: str
+    cores: int
+    memory_mib: int
+    disk_gib: int = 0
+    gpus: int = 0
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A catalogue entry that people book."""
+
+    name: str
+    title: str
+    sites: tuple[str, ...]
+    workers: int
+    max_workers: int
+    max_seats: int
+    seats_per_worker: int
+    head: Flavor
+    worker: Flavor | None
+    max_duration_s: int
+    warm: int = 0
+
+    @property
+    def max_duration(self) -> timedelta:
+        """The longest booking."""
+        return timedelta(seconds=self.max_duration_s)
+
+
+@dataclass(frozen=True)
+class Site:
+    """Somewhere nodes come from. ``trouble`` says why it can't be used now; resources are by name."""
+
+    name: str
+    reserved: bool
+    isolation: str
+    drained: bool
+    trouble: str | None
+    hosts: tuple[Mapping[str, Any], ...]
+    total: Mapping[str, int]
+    free_now: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """The half-open window ``[start, end)``."""
+
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A window that fits: what ``free`` lists."""
+
+    site: str
+    start: datetime
+    end: datetime
+    seats: int
+    workers: int
+    reserved: bool
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """What would fit instead of what was refused."""
+
+    kind: str
+    message: str
+    start: datetime
+    end: datetime
+    site: str
+    seats: int
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why there is no room: the limiting resource, when, how much is short, and what would fit."""
+
+    message: str
+    limiting: str = ""
+    interval: Interval | None = None
+    short: float = 0
+    alternatives: tuple[Alternative, ...] = ()
+
+
+@dataclass(frozen=True)
+class Availability:
+    """When a profile fits, and how many seats at most from now."""
+
+    offers: tuple[Slot, ...]
+    largest_now: int
+    refusal: Refusal | None = None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a build is: ``done`` of ``total`` services, and what it waits for."""
+
+    done: int
+    total: int
+    doing: str = ""
+
+
+@dataclass(frozen=True)
+class Booking:
+    """A booking (or an offer, while its status is ``offered``)."""
+
+    id: str
+    project: str
+    owner: str
+    profile: str
+    site: str
+    seats: int
+    workers: int
+    title: str
+    start: datetime
+    end: datetime
+    status: BookingStatus
+    created_at: datetime
+    expires_at: datetime | None = None
+    ended_at: datetime | None = None
+    reserved: bool = True
+    progress: Progress | None = None
+    ready_at: datetime | None = None
+    eta: datetime | None = None
+    reason: str | None = None
+    warning: str | None = None
+    node_hours: float = 0
+
+    @property
+    def live(self) -> bool:
+        """Whether it still is or will be something."""
+        return self.status in LIVE
+
+    @property
+    def over(self) -> bool:
+        """Whether its status won't change any more."""
+        return self.status in OVER
+
+
+@dataclass(frozen=True)
+class BookingPage:
+    """Some bookings, and where the next ones begin."""
+
+    bookings: tuple[Booking, ...]
+    next: str | None = None
+
+
+@dataclass(frozen=True)
+class Extension:
+    """How long a booking could be extended (None: not at all), and what limits it."""
+
+    until: datetime | None
+    limited_by: str = ""
+
+
+@dataclass(frozen=True)
+class SeatAddress:
+    """Where one seat's notebook is; the URL holds its token."""
+
+    name: str
+    notebook_url: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Connection:
+    """How to use a running cluster; ``connect_url`` is empty for a plain notebook. Holds secrets."""
+
+    connect_url: str | None = field(repr=False)
+    seats: tuple[SeatAddress, ...]
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True)
+class Logs:
+    """The last lines of each service's log."""
+
+    services: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened to a booking, and who did it."""
+
+    at: datetime
+    kind: str
+    actor: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Balance:
+    """Node-hours of a project at a site; ``available_h`` is None where nothing limits it."""
+
+    project: str
+    site: str
+    granted_h: float
+    held_h: float
+    charged_h: float
+    available_h: float | None = None
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """Balances, and the lines that they are the sums of."""
+
+    balances: tuple[Balance, ...]
+    lines: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True)
+class Token:
+    """An API token, without its secret."""
+
+    id: str
+    name: str
+    role: str | None = None
+    project: str | None = None
+    created_at: datetime | None = None
+    expires_at: datetime | None = None
+    last_used_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class NewToken:
+    """A token just made; ``token`` is shown this once."""
+
+    id: str
+    token: str = field(repr=False)
+    name: str = ""
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Invitation:
+    """A one-time token with which a person signs in."""
+
+    one_time_token: str = field(repr=False)
+    person: str = ""
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Person:
+    """A local account."""
+
+    name: str
+    operator: bool
+    disabled: bool = False
+
+
+@dataclass(frozen=True)
+class Project:
+    """People who share bookings, quotas and grants."""
+
+    name: str
+    title: str = ""
+    max_nodes: int | None = None
+    max_bookings_per_person: int | None = None
+    members: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Grant:
+    """Node-hours given to a project at a site over a period."""
+
+    project: str
+    site: str
+    node_hours: float
+    start: datetime
+    end: datetime
+    id: str | int | None = None
