@@ -1,0 +1,75 @@
+"""What projects were given, hold and have used, as people see it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from almanac.core.ledger import LineKind
+from almanac.services.caller import Caller, not_found
+from almanac.services.views import BalanceView, LedgerLineView
+from almanac.storage.database import Database
+from almanac.storage.rows import LedgerRow
+from almanac.storage.unit import Unit
+
+HOUR_S = 3600
+MAX_LINES = 500
+"""Newest lines in one answer; balances count them all."""
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerView:
+    """Balances by project and site, and the newest lines, newest first."""
+
+    balances: tuple[BalanceView, ...]
+    lines: tuple[LedgerLineView, ...]
+
+
+class Ledger:
+    """The door's view of the append-only ledger."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def view(self, caller: Caller, now: datetime, *, project: str | None = None, site: str | None = None) -> LedgerView:
+        """The accounts of the projects that the caller sees, over the grants that cover ``now``.
+
+        Args:
+            caller: who asks.
+            now: aware UTC.
+            project: only this project's.
+            site: only at this site.
+
+        Raises:
+            NotFound: no such project, or the caller doesn't see it.
+        """
+        if project is not None:
+            caller.can_see(project)
+        with self._database.read() as unit:
+            rows = [row for name in _names(unit, caller, project) for row in unit.ledger.lines(project=name, site=site)]
+            accounts = sorted({(row.project, row.site) for row in rows})
+            metered = {(row.project, row.site) for row in rows if row.kind is LineKind.GRANT}
+            balances = tuple(_balance(unit, *account, now, metered=account in metered) for account in accounts)
+        newest = sorted(rows, key=lambda row: row.id, reverse=True)[:MAX_LINES]
+        return LedgerView(balances, tuple(_line(row) for row in newest))
+
+
+def _names(unit: Unit, caller: Caller, project: str | None) -> list[str]:
+    names = [row.name for row in unit.people.projects() if caller.sees(row.name)]
+    if project is None:
+        return names
+    if project not in names:
+        raise not_found(f"project {project}")
+    return [project]
+
+
+def _balance(unit: Unit, project: str, site: str, now: datetime, *, metered: bool) -> BalanceView:
+    """Without any grant a project isn't metered at the site, so nothing limits it."""
+    sums = unit.ledger.balance(project, site, now)
+    available = sums.available / HOUR_S if metered else None
+    return BalanceView(project, site, sums.granted / HOUR_S, sums.held / HOUR_S, sums.charged / HOUR_S, available)
+
+
+def _line(row: LedgerRow) -> LedgerLineView:
+    hours = row.node_seconds / HOUR_S
+    return LedgerLineView(row.at, row.project, row.site, row.kind, hours, row.booking_id, row.actor, row.note)
