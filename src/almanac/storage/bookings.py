@@ -1,0 +1,179 @@
+"""Bookings, offers included."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, CompoundSelect, and_, bindparam, func, insert, or_, select, union, update
+
+from almanac.core.bookings import Booking, BookingTarget
+from almanac.core.errors import NotFound
+from almanac.core.resources import Holder
+from almanac.core.windows import Window
+from almanac.storage.repository import AnyRow, Repository, by_key
+from almanac.storage.tables import UNFINISHED_CLUSTER, UNFINISHED_LEASE, bookings, clusters, leases
+from almanac.storage.types import UtcDateTime
+
+Found = list[Booking]  # inside the class, ``list`` is the method
+Conditions = list[ColumnElement[bool]]
+
+_C = bookings.c
+_NOW = bindparam("now", type_=UtcDateTime())
+_BY_ID = by_key(bookings)
+_ADD = insert(bookings)
+_REPLACE = update(bookings).where(_C.id == bindparam("key"))
+_EXPIRED = (
+    select(bookings).where(_C.target == BookingTarget.OFFERED, _C.expires_at <= _NOW).order_by(_C.expires_at, _C.id)
+)
+_DUE = (
+    select(bookings)
+    .where(_C.target == BookingTarget.CONFIRMED, _C.ended_at.is_(None), _C.window_start <= _NOW)
+    .order_by(_C.window_start, _C.id)
+)
+_COUNTS = or_(
+    and_(_C.target == BookingTarget.OFFERED, _C.expires_at > _NOW),
+    and_(_C.target == BookingTarget.CONFIRMED, _C.ended_at.is_(None), _C.window_end > _NOW),
+)
+_COUNT_LIVE = (
+    select(func.count())
+    .select_from(bookings)
+    .where(_C.owner == bindparam("owner"), _C.project == bindparam("project"), _COUNTS)
+)
+# A union of index look-ups: an OR over three tables would read every booking that ever was.
+_LIVE_IDS: CompoundSelect[str | None] = union(
+    select(_C.id).where(_C.target == BookingTarget.CONFIRMED, _C.ended_at.is_(None)),
+    select(_C.id).where(_C.target == BookingTarget.CONFIRMED, _C.ended_at > _NOW),
+    select(clusters.c.booking_id).where(UNFINISHED_CLUSTER, clusters.c.booking_id.is_not(None)),
+    select(leases.c.holder_id).where(UNFINISHED_LEASE, leases.c.holder == Holder.BOOKING),
+)
+_LIVE = select(bookings).where(_C.id.in_(_LIVE_IDS)).order_by(_C.window_start, _C.id)
+
+
+class Bookings(Repository):
+    """What people asked for."""
+
+    def add(self, booking: Booking) -> None:
+        """Add a booking with a new id."""
+        self._connection.execute(_ADD, _values(booking))
+
+    def get(self, booking_id: str) -> Booking | None:
+        """The booking, locked in a write transaction; None if there is none."""
+        row = self._locked(_BY_ID, key=booking_id).one_or_none()
+        return None if row is None else _booking(row)
+
+    def replace(self, booking: Booking) -> None:
+        """Write all of it anew.
+
+        Raises:
+            NotFound: no booking has its id.
+        """
+        values = _values(booking)
+        self._replace(_REPLACE, values.pop("id"), values)
+
+    def list(
+        self,
+        *,
+        owner: str | None = None,
+        project: str | None = None,
+        projects: Collection[str] | None = None,
+        site: str | None = None,
+        targets: Collection[BookingTarget] | None = None,
+        overlapping: Window | None = None,
+        after_id: str | None = None,
+        limit: int | None = None,
+    ) -> Found:
+        """Bookings that meet every condition given, by window start and id.
+
+        Args:
+            owner: only theirs.
+            project: only of this project.
+            projects: only of these projects; none of them, no booking.
+            site: only at this site.
+            targets: only with one of these targets.
+            overlapping: only those whose window (as asked for) shares an instant with this one.
+            after_id: only those after this booking in the order, for the next page.
+            limit: at most so many; None for all.
+
+        Raises:
+            NotFound: there is no booking ``after_id``.
+        """
+        equal = ((_C.owner, owner), (_C.project, project), (_C.site, site))
+        conditions: Conditions = [column == value for column, value in equal if value is not None]
+        if projects is not None:
+            conditions.append(_C.project.in_(sorted(projects)))
+        if targets is not None:
+            conditions.append(_C.target.in_(sorted(targets)))
+        if overlapping is not None:
+            conditions += (_C.window_start < overlapping.end, _C.window_end > overlapping.start)
+        if after_id is not None:
+            conditions.append(self._after(after_id))
+        statement = select(bookings).where(*conditions).order_by(_C.window_start, _C.id).limit(limit)
+        return [_booking(row) for row in self._connection.execute(statement)]
+
+    def live(self, now: datetime) -> Found:
+        """Confirmed and not ended by ``now``, or with a cluster or lease that isn't gone: what the loop looks at."""
+        return [_booking(row) for row in self._rows(_LIVE, now=now)]
+
+    def due(self, now: datetime) -> Found:
+        """Confirmed bookings that have begun and have not been ended."""
+        return [_booking(row) for row in self._connection.execute(_DUE, {"now": now})]
+
+    def expired_offers(self, now: datetime) -> Found:
+        """Offers that nobody accepted in time."""
+        return [_booking(row) for row in self._rows(_EXPIRED, now=now)]
+
+    def count_live(self, owner: str, project: str, now: datetime) -> int:
+        """How many of a person's bookings in a project count against their quota.
+
+        Those are standing offers, and confirmed bookings that aren't over.
+        """
+        values = {"owner": owner, "project": project, "now": now}
+        return self._connection.execute(_COUNT_LIVE, values).scalar_one()
+
+    def _after(self, booking_id: str) -> ColumnElement[bool]:
+        last = self._rows(_BY_ID, key=booking_id).one_or_none()
+        if last is None:
+            raise NotFound(f"There is no booking {booking_id} to go on from.", hint="Start again from the first page.")
+        return or_(_C.window_start > last.window_start, and_(_C.window_start == last.window_start, _C.id > last.id))
+
+
+def _values(booking: Booking) -> dict[str, Any]:
+    return {
+        "id": booking.id,
+        "project": booking.project,
+        "owner": booking.owner,
+        "profile": booking.profile,
+        "site": booking.site,
+        "seats": booking.seats,
+        "workers": booking.workers,
+        "window_start": booking.window.start,
+        "window_end": booking.window.end,
+        "claim_start": booking.claim_window.start,
+        "claim_end": booking.claim_window.end,
+        "target": booking.target,
+        "created_at": booking.created_at,
+        "expires_at": booking.expires_at,
+        "ended_at": booking.ended_at,
+        "title": booking.title,
+    }
+
+
+def _booking(row: AnyRow) -> Booking:
+    return Booking(
+        id=row.id,
+        project=row.project,
+        owner=row.owner,
+        profile=row.profile,
+        site=row.site,
+        seats=row.seats,
+        workers=row.workers,
+        window=Window(row.window_start, row.window_end),
+        claim_window=Window(row.claim_start, row.claim_end),
+        target=row.target,
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+        ended_at=row.ended_at,
+        title=row.title,
+    )

@@ -1,0 +1,202 @@
+"""The database: where it is, how a transaction begins, and migrations."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import stamina
+from alembic import command
+from alembic.config import Config
+from alembic.util import CommandError
+from sqlalchemy import URL, Connection, Engine, Transaction, create_engine, event, func, make_url, select
+from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from almanac.core.errors import AlmanacError, BadRequest
+from almanac.storage.unit import Unit
+
+_URLS = "Write sqlite:///path/to/almanac.db or postgresql://user@host/name."
+_MIGRATING = func.pg_advisory_xact_lock(0x616C6D61, 0)
+
+
+class StorageTrouble(AlmanacError):  # noqa: N818 - named for what people meet, as all of core.errors
+    """The database doesn't answer, is too busy, or isn't of this version."""
+
+    code = "storage_trouble"
+    status = 503
+
+
+class Database:
+    """SQLite (WAL, a commit is durable) or PostgreSQL, behind the same transactions.
+
+    Args:
+        url: ``sqlite:///path`` or ``postgresql://...``; a SQLite file is made when missing, for its user only.
+        patience: how long a transaction waits for another one's locks, and for a connection.
+
+    Raises:
+        BadRequest: another kind of URL.
+        StorageTrouble: the SQLite file can't be made.
+    """
+
+    def __init__(self, url: str, *, patience: timedelta = timedelta(seconds=30)) -> None:
+        parsed = _parse(url)
+        self._patience_s = patience.total_seconds()
+        self._sqlite = parsed.get_backend_name() == "sqlite"
+        # SQLite's writers wait by polling; within this process a lock hands over at once.
+        self._turn = threading.Lock()
+        if self._sqlite:
+            self.engine = _sqlite_engine(parsed, self._patience_s)
+            self._reader = self.engine
+        else:
+            self.engine = _postgres_engine(parsed, self._patience_s)
+            self._reader = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        self._writer = self.engine.execution_options(almanac_writes=True)
+
+    def migrate(self) -> None:
+        """Bring the schema up to date: all of it or nothing, one process at a time.
+
+        Raises:
+            StorageTrouble: no database there, or one that a newer Almanac has migrated.
+        """
+        config = Config()
+        config.set_main_option("script_location", "almanac.storage:migrations")
+        with self._waiting_in_line(), self._transaction(self._writer) as connection:
+            if not self._sqlite:
+                connection.execute(select(_MIGRATING))
+            config.attributes["connection"] = connection
+            try:
+                command.upgrade(config, "head")
+            except CommandError as error:
+                hint = "Update Almanac, or restore the backup that was made before the newer one ran."
+                raise StorageTrouble(f"The database isn't of this version of Almanac: {error}.", hint=hint) from error
+
+    @contextmanager
+    def read(self) -> Iterator[Unit]:
+        """A read transaction: one snapshot, however many queries; writing in it is an error.
+
+        Raises:
+            StorageTrouble: the database doesn't answer.
+        """
+        with self._transaction(self._reader) as connection:
+            yield Unit(connection, writing=False)
+
+    @contextmanager
+    def write(self, site_pool: str | None = None) -> Iterator[Unit]:
+        """A write transaction: committed at the end, rolled back on an exception.
+
+        Args:
+            site_pool: a site whose pool is touched first.
+
+        Raises:
+            StorageTrouble: the database doesn't answer, or others held its locks for too long.
+        """
+        with self._waiting_in_line(), self._transaction(self._writer) as connection:
+            unit = Unit(connection, writing=True)
+            if site_pool is not None:
+                unit.touch_pool(site_pool)
+            yield unit
+            unit.events.flush()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+    @contextmanager
+    def _waiting_in_line(self) -> Iterator[None]:
+        if not self._sqlite:
+            yield
+            return
+        if not self._turn.acquire(timeout=self._patience_s):
+            raise _trouble("another transaction of this process is still writing")
+        try:
+            yield
+        finally:
+            self._turn.release()
+
+    @contextmanager
+    def _transaction(self, engine: Engine) -> Iterator[Connection]:
+        try:
+            connection, transaction = _begin(engine)
+            with connection, transaction:
+                yield connection
+        except (OperationalError, PoolTimeoutError) as error:
+            cause = error.orig if isinstance(error, OperationalError) else error
+            raise _trouble(str(cause).splitlines()[0]) from error
+
+
+@stamina.retry(on=OperationalError, attempts=4, timeout=30.0)
+def _begin(engine: Engine) -> tuple[Connection, Transaction]:
+    """Only the beginning is tried again: later, nobody but the caller knows what may be repeated."""
+    connection = engine.connect()
+    try:
+        return connection, connection.begin()
+    except BaseException:
+        connection.close()
+        raise
+
+
+def _trouble(why: str) -> StorageTrouble:
+    return StorageTrouble(f"The database can't do that now: {why}.", hint="Try again in a moment.")
+
+
+def _parse(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise BadRequest("The database's URL can't be read.", hint=_URLS) from None
+    if parsed.drivername not in {"sqlite", "postgresql", "postgresql+psycopg"}:
+        raise BadRequest(f"Almanac doesn't keep its state in {parsed.drivername}.", hint=_URLS)
+    if parsed.drivername == "sqlite" and parsed.database in {None, "", ":memory:"}:
+        raise BadRequest("A database in memory would lose every booking.", hint=_URLS)
+    return parsed
+
+
+def _sqlite_engine(url: URL, patience_s: float) -> Engine:
+    path = Path(str(url.database))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+    except OSError as error:
+        hint = "Choose a place that this user can write to."
+        raise StorageTrouble(f"The database {path} can't be made: {error.strerror}.", hint=hint) from error
+    engine = create_engine(
+        url, connect_args={"timeout": patience_s}, pool_size=16, max_overflow=48, pool_timeout=patience_s
+    )
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None  # Almanac says BEGIN itself
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """A writer locks at once: one that upgraded from reading later could find that what it read has changed."""
+    writes = connection.get_execution_options().get("almanac_writes", False)
+    connection.exec_driver_sql(f"PRAGMA query_only = {'OFF' if writes else 'ON'}")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _postgres_engine(url: URL, patience_s: float) -> Engine:
+    settings = (
+        "-c timezone=UTC",
+        f"-c lock_timeout={round(patience_s * 1000)}",
+        "-c idle_in_transaction_session_timeout=60000",  # a stopped process must not hold a pool for ever
+    )
+    given = url.query.get("options", "")
+    return create_engine(
+        url.set(drivername="postgresql+psycopg"),
+        connect_args={"options": " ".join((str(given), *settings)).strip()},
+        pool_size=16,
+        max_overflow=16,
+        pool_timeout=patience_s,
+        pool_pre_ping=True,
+    )

@@ -1,0 +1,56 @@
+"""Events: what happened, in the order in which it became true."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+from sqlalchemy import Connection, bindparam, func, insert, select
+
+from almanac.storage.repository import Repository
+from almanac.storage.rows import EventRow
+from almanac.storage.tables import events
+
+_FIELDS = tuple(field.name for field in fields(EventRow) if field.name != "id")
+_ADD = insert(events)
+_FOR_BOOKING = select(events).where(events.c.booking_id == bindparam("booking")).order_by(events.c.id)
+_SINCE = select(events).where(events.c.id > bindparam("after")).order_by(events.c.id).limit(bindparam("at_most"))
+_LAST_ID = select(func.coalesce(func.max(events.c.id), 0))
+_LOCK = select(func.pg_advisory_xact_lock(0x616C6D61, 1))
+
+
+class Events(Repository):
+    """An append-only feed. Readers may ask for what came after an id and miss nothing.
+
+    On PostgreSQL a later id can be committed before an earlier one, and a reader in between would miss the earlier for
+    ever. So events are written last in their transaction, under a lock that is held until the commit: ids are in the
+    order of commits, and as that lock is always the last one taken, it can't deadlock.
+    """
+
+    def __init__(self, connection: Connection, *, writing: bool) -> None:
+        super().__init__(connection, writing=writing)
+        self._pending: list[EventRow] = []
+
+    def append(self, *rows: EventRow) -> None:
+        """Append events; they get their ids, and are seen, when the transaction commits."""
+        self._pending += rows
+
+    def flush(self) -> None:
+        """Write what was appended. Called once, as the last thing before the commit."""
+        if not self._pending:
+            return
+        if self._on_postgres:
+            self._connection.execute(_LOCK)
+        self._connection.execute(_ADD, [{name: getattr(row, name) for name in _FIELDS} for row in self._pending])
+        self._pending.clear()
+
+    def for_booking(self, booking_id: str) -> list[EventRow]:
+        """A booking's events, oldest first."""
+        return [EventRow(*row) for row in self._rows(_FOR_BOOKING, booking=booking_id)]
+
+    def since(self, event_id: int, limit: int = 1000) -> list[EventRow]:
+        """The events after that id (0: from the start), oldest first."""
+        return [EventRow(*row) for row in self._rows(_SINCE, after=event_id, at_most=limit)]
+
+    def last_id(self) -> int:
+        """The latest event's id; 0 before the first."""
+        return self._connection.execute(_LAST_ID).scalar_one()

@@ -1,0 +1,15 @@
+"""What Alembic runs: the steps, on the connection and in the transaction that it was given."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from almanac.storage.tables import metadata
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    render_as_batch=True,
+)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,217 @@
+"""Rows that are not core types: what the database keeps about clusters, leases, events, the ledger and people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from almanac.core.bookings import Phase
+from almanac.core.ledger import LineKind
+from almanac.core.ports import Handle
+from almanac.core.resources import Holder
+from almanac.core.windows import Window
+
+
+class ClusterTarget(StrEnum):
+    """Intent for a cluster."""
+
+    RUNNING = "running"
+    GONE = "gone"
+
+
+class LeaseTarget(StrEnum):
+    """Intent for a lease."""
+
+    HELD = "held"
+    RETURNED = "returned"
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterRow:
+    """A cluster: intent (``target``), fact (``phase``, ``handle``, ...) and what the loop needs to go on after a crash.
+
+    Attributes:
+        lease_id: the lease that it runs in.
+        spec: the services' own JSON text, without secrets.
+        changed_at: when the row was last written; rows changed since an observation began are left for the next tick.
+        booking_id: None for a warm cluster.
+        secrets: encrypted; None once it is gone.
+        handle: by which the site finds it; None before the first checkpoint.
+        done: services that are up, of ``total``.
+        doing: what it waits for, in words.
+        attempts: failures in a row; the next attempt is ``not_before`` then.
+        build_at: when its build may start.
+        spec_applied: whether the site has been given the present ``spec``.
+        warned: what its people were last warned of, so that they are told once.
+    """
+
+    id: str
+    profile: str
+    site: str
+    lease_id: str
+    spec: str
+    created_at: datetime
+    changed_at: datetime
+    build_at: datetime
+    booking_id: str | None = None
+    secrets: str | None = field(default=None, repr=False)
+    target: ClusterTarget = ClusterTarget.RUNNING
+    phase: Phase = Phase.ABSENT
+    handle: Handle | None = None
+    endpoints: Mapping[str, str] = field(default_factory=dict)
+    done: int = 0
+    total: int = 0
+    doing: str = ""
+    attempts: int = 0
+    not_before: datetime | None = None
+    last_error: str | None = None
+    build_started_at: datetime | None = None
+    ready_at: datetime | None = None
+    gone_at: datetime | None = None
+    last_active: datetime | None = None
+    spec_applied: bool = False
+    warned: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseRow:
+    """A lease: intent (``target``) and fact (``phase``, ``handle``, ...).
+
+    Attributes:
+        holder: BOOKING or WARM; ``holder_id`` is the booking's or the warm cluster's id.
+        order: the services' own JSON text.
+        changed_at: when the row was last written.
+    """
+
+    id: str
+    holder: Holder
+    holder_id: str
+    site: str
+    order: str
+    window: Window
+    created_at: datetime
+    changed_at: datetime
+    target: LeaseTarget = LeaseTarget.HELD
+    phase: Phase = Phase.ABSENT
+    handle: Handle | None = None
+    attempts: int = 0
+    not_before: datetime | None = None
+    last_error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """Something that happened, for people. Appended, never changed.
+
+    Attributes:
+        kind: ``booked``, ``offered``, ``building``, ``ready``, ``warned``, ``released``, ``failed``, ...
+        actor: the person's name, or ``almanac``.
+        message: a sentence.
+        data: JSON-ready facts.
+        id: given by the database, in the order of commits; 0 before.
+    """
+
+    at: datetime
+    kind: str
+    actor: str
+    message: str
+    booking_id: str | None = None
+    cluster_id: str | None = None
+    project: str | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
+    id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRow:
+    """A line of the ledger, in node-seconds. Appended, never changed.
+
+    Attributes:
+        counts_at: the instant that decides which grants it counts against: its booking's window start, or the
+            grant's period start.
+        node_seconds: > 0.
+        period: a grant's period; None for other lines.
+        id: given by the database; 0 before.
+    """
+
+    at: datetime
+    counts_at: datetime
+    project: str
+    site: str
+    kind: LineKind
+    node_seconds: int
+    actor: str
+    booking_id: str | None = None
+    period: Window | None = None
+    note: str = ""
+    id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """A project's account at a site, in node-seconds, over the grants that cover an instant.
+
+    Attributes:
+        granted: the sum of those grants.
+        held: taken by bookings and neither charged nor refunded yet.
+        charged: used.
+        available: ``granted - held - charged``; below 0 after a grant was overrun.
+    """
+
+    granted: int = 0
+    held: int = 0
+    charged: int = 0
+
+    @property
+    def available(self) -> int:
+        """What is left to book with."""
+        return self.granted - self.held - self.charged
+
+
+@dataclass(frozen=True, slots=True)
+class PersonRow:
+    """Someone with an account."""
+
+    name: str
+    created_at: datetime
+    operator: bool = False
+    disabled_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectRow:
+    """A project and its quotas; None is no limit."""
+
+    name: str
+    title: str
+    created_at: datetime
+    max_nodes: int | None = None
+    max_bookings_per_person: int | None = None
+    disabled_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRow:
+    """An API token; only its hash is kept.
+
+    Attributes:
+        hash: SHA-256, hex.
+        role_cap: the most that it lets its person do: ``member``, ``lead`` or ``operator``.
+        project: the only project that it reaches; None for all of the person's.
+        one_time: used up by its first use.
+    """
+
+    id: str
+    hash: str = field(repr=False)
+    person: str
+    role_cap: str
+    name: str
+    created_at: datetime
+    project: str | None = None
+    one_time: bool = False
+    expires_at: datetime | None = None
+    used_at: datetime | None = None
+    revoked_at: datetime | None = None
