@@ -1,0 +1,191 @@
+"""A cluster on loopback in one directory, for minutes: to train the class-data archive, and for tests.
+
+Bookings never run like this; sites supervise, isolate and mend.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from base64 import urlsafe_b64encode
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+
+from almanac.core.catalogue import name_nodes
+from almanac.core.ports import ClusterSecrets, ClusterSpec, Seat
+from almanac.core.resources import Flavor, NodeGroup, Resources
+from almanac.spark.layout import Layout, port_names
+from almanac.spark.runtime import Runtime
+from almanac.spark.service import Service
+from almanac.spark.services import services_for
+
+LOOPBACK = "127.0.0.1"
+HEAD = Flavor("trial-head", Resources(cores=1, memory_mib=2048))
+WORKER = Flavor("trial-worker", Resources(cores=1, memory_mib=1280))
+
+
+class TrialFailed(Exception):  # noqa: N818
+    """A service ended or never listened; the message has the end of its log."""
+
+
+def trial_spec(workers: int = 1, seats: int = 1, name: str = "trial") -> ClusterSpec:
+    """A small cluster with fresh secrets."""
+    groups = [(NodeGroup("head", HEAD, 1), LOOPBACK, 1)]
+    if workers:
+        groups.append((NodeGroup("worker", WORKER, workers), LOOPBACK, workers))
+    return ClusterSpec(
+        id=name,
+        lease=name,
+        profile="trial",
+        nodes=name_nodes(tuple(groups)),
+        seats=tuple(Seat(f"seat-{i + 1}", secrets.token_urlsafe(24)) for i in range(seats)),
+        secrets=ClusterSecrets(
+            connect_token=secrets.token_urlsafe(24),
+            spark_secret=secrets.token_urlsafe(32),
+            ui_key=urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+        ),
+    )
+
+
+def free_ports(names: Iterable[str]) -> dict[str, int]:
+    """A free loopback port for each name, all different; nothing holds them until they are used."""
+    with ExitStack() as held:
+        return {name: held.enter_context(socket.create_server((LOOPBACK, 0))).getsockname()[1] for name in names}
+
+
+class Trial:
+    """Runs the services of a cluster as children that don't outlive this process. A context manager.
+
+    Args:
+        spec: the cluster.
+        runtime: this machine's.
+        root: an existing directory for everything that it writes.
+        data: directory of data sets.
+        environment: added to every service's environment.
+    """
+
+    def __init__(
+        self,
+        spec: ClusterSpec,
+        runtime: Runtime,
+        root: Path,
+        data: str = "",
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self.spec, self.root, self._extra = spec, root, dict(environment or {})
+        self.ports = free_ports(dict.fromkeys(name for node in spec.nodes for name in port_names(spec, node)))
+        self.layout = Layout(
+            runtime=runtime,
+            address=LOOPBACK,
+            head=LOOPBACK,
+            ports=self.ports,
+            run=str(root / "run"),
+            scratch=str(root / "scratch"),
+            homes={seat.name: str(root / "home" / seat.name) for seat in spec.seats},
+            data=data,
+        )
+        services = (service for node in spec.nodes for service in services_for(spec, node, self.layout))
+        self.services = {service.name: service for service in services}
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+
+    @property
+    def remote(self) -> str:
+        """The Spark Connect URL without its token."""
+        return f"sc://localhost:{self.ports['connect']}/"
+
+    @property
+    def url(self) -> str:
+        """The Spark Connect URL with its token."""
+        return f"{self.remote};token={self.spec.secrets.connect_token}"
+
+    def __enter__(self) -> Trial:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.stop()
+
+    def start(self, *names: str, seconds: float = 180) -> None:
+        """Start these services (all, if none is named), each as soon as those before it listen; wait for all.
+
+        Raises:
+            TrialFailed: one ended, or the time is over.
+        """
+        waiting = [self.services[name] for name in names or self.services]
+        deadline, started = time.monotonic() + seconds, list(waiting)
+        while waiting or not all(map(self._listens, started)):
+            for service in [s for s in waiting if all(self._listens(self.services[name]) for name in s.after)]:
+                waiting.remove(service)
+                self._spawn(service)
+            self._check(deadline)
+            time.sleep(0.01)
+
+    def log(self, name: str) -> str:
+        """All that a service has written."""
+        return (self.root / f"{name}.log").read_text()
+
+    def kill(self, name: str) -> None:
+        """Kill a service with -9, its children (executors) too."""
+        process = self.processes.pop(name)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+    def stop(self) -> None:
+        """End everything that was started; the last first, so that executors are gone before their driver asks for more."""
+        for process in reversed(self.processes.values()):
+            process.terminate()
+        for process in self.processes.values():
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+        self.processes.clear()
+
+    def _spawn(self, service: Service) -> None:
+        for directory in service.dirs:
+            Path(directory).mkdir(mode=0o700, parents=True, exist_ok=True)
+        for file in service.files:
+            Path(file.path).touch(mode=0o600)
+            Path(file.path).write_text(file.content)
+            Path(file.path).chmod(file.mode)
+        with (self.root / f"{service.name}.log").open("ab") as log:
+            self.processes[service.name] = subprocess.Popen(
+                [*_dying_with_us(), *service.argv],
+                env={**service.env, **self._extra},
+                cwd=service.cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def _listens(self, service: Service) -> bool:
+        if service.name not in self.processes:
+            return False
+        if service.ready is None:
+            return True
+        try:
+            socket.create_connection((LOOPBACK, service.ports[service.ready]), 0.2).close()
+        except OSError:
+            return False
+        return True
+
+    def _check(self, deadline: float) -> None:
+        for name, process in self.processes.items():
+            if process.poll() is not None:
+                raise TrialFailed(f"{name} ended with {process.returncode}:\n{self.log(name)[-2000:]}")
+        if time.monotonic() > deadline:
+            logs = "\n".join(f"{name}:\n{self.log(name)[-1000:]}" for name in self.processes)
+            raise TrialFailed(f"The services took too long.\n{logs}")
+
+
+def _dying_with_us() -> tuple[str, ...]:
+    setpriv = shutil.which("setpriv")
+    return (setpriv, "--pdeathsig", "KILL") if setpriv else ()
