@@ -79,8 +79,8 @@ def _key(runtime: Runtime) -> str:
     facts = [runtime.java_home, str(runtime.java_version), runtime.class_path, *jvm.MODULE_OPTIONS]
     release = Path(runtime.java_home) / "release"
     facts.append(release.read_text() if release.exists() else "")
-    for jar in os.scandir(f"{runtime.spark_home}/jars"):
-        facts.append(f"{jar.name} {jar.stat().st_size} {jar.stat().st_mtime_ns}")
+    jars = ((jar.name, jar.stat()) for jar in os.scandir(f"{runtime.spark_home}/jars"))
+    facts += [f"{name} {stat.st_size} {stat.st_mtime_ns}" for name, stat in jars]
     return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:16]
 
 
@@ -105,7 +105,7 @@ def _build(runtime: Runtime, directory: Path, tell: Progress) -> Path:
 def _train(runtime: Runtime, directory: Path, lists: Path, tell: Progress) -> None:
     # Every JVM of the cluster reads this variable, executors too: they inherit their worker's environment.
     listing = {"JDK_JAVA_OPTIONS": f"-XX:DumpLoadedClassList={lists}/%p.lst"}
-    with Trial(trial_spec(seats=1), runtime, directory, environment=listing) as trial:
+    with Trial(trial_spec(seats=1), runtime, directory, extra=listing) as trial:
         tell(0.05, "starting a small Spark cluster to learn from")
         trial.start("master", "connect", "worker-1")
         tell(0.3, "running typical queries on it")
@@ -135,7 +135,7 @@ def _dump(runtime: Runtime, directory: Path, lists: Path) -> Path:
 
 
 def _merged(lists: Path) -> Iterator[str]:
-    """One list of what any JVM loaded. Classes of other loaders (``source:``) can't be shared by all, so they are left out."""
+    """One list of what any JVM loaded, without classes of other loaders (``source:``), which can't be shared by all."""
     seen = set()
     for path in sorted(lists.glob("*.lst")):
         for line in path.read_text().splitlines():

@@ -35,10 +35,9 @@ def run_queries(directory: str) -> None:
     spark.sql("SELECT pixel, percentile_approx(pmra, .5), max(bp_rp) FROM stars GROUP BY pixel ORDER BY 1").show(3)
     stars.describe().collect()
     stars.sample(0.1).repartition(2, "pixel").write.mode("overwrite").csv(f"{directory}/csv", header=True)
-    spark.read.csv(f"{directory}/csv", header=True, inferSchema=True).selectExpr(
-        "approx_count_distinct(pixel)"
-    ).collect()
-    doubled = f.pandas_udf(lambda s: s * 2, "double")
+    table = spark.read.csv(f"{directory}/csv", header=True, inferSchema=True)
+    table.selectExpr("approx_count_distinct(pixel)").collect()
+    doubled = f.udf(lambda value: value * 2, "double", useArrow=True)
     stars.limit(1000).select(doubled("pmra")).toPandas()
     spark.stop()
 

@@ -17,10 +17,10 @@ from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
-from almanac.core.catalogue import name_nodes
-from almanac.core.ports import ClusterSecrets, ClusterSpec, Seat
-from almanac.core.resources import Flavor, NodeGroup, Resources
+from almanac.core.ports import ClusterSecrets, ClusterSpec, PlacedNode, Seat
+from almanac.core.resources import Flavor, Resources
 from almanac.spark.layout import Layout, port_names
 from almanac.spark.runtime import Runtime
 from almanac.spark.service import Service
@@ -37,14 +37,12 @@ class TrialFailed(Exception):  # noqa: N818
 
 def trial_spec(workers: int = 1, seats: int = 1, name: str = "trial") -> ClusterSpec:
     """A small cluster with fresh secrets."""
-    groups = [(NodeGroup("head", HEAD, 1), LOOPBACK, 1)]
-    if workers:
-        groups.append((NodeGroup("worker", WORKER, workers), LOOPBACK, workers))
+    worker_nodes = (PlacedNode(f"worker-{i + 1}", "worker", WORKER, LOOPBACK) for i in range(workers))
     return ClusterSpec(
         id=name,
         lease=name,
         profile="trial",
-        nodes=name_nodes(tuple(groups)),
+        nodes=(PlacedNode("head", "head", HEAD, LOOPBACK), *worker_nodes),
         seats=tuple(Seat(f"seat-{i + 1}", secrets.token_urlsafe(24)) for i in range(seats)),
         secrets=ClusterSecrets(
             connect_token=secrets.token_urlsafe(24),
@@ -68,7 +66,7 @@ class Trial:
         runtime: this machine's.
         root: an existing directory for everything that it writes.
         data: directory of data sets.
-        environment: added to every service's environment.
+        extra: added to every service's environment.
     """
 
     def __init__(
@@ -77,9 +75,9 @@ class Trial:
         runtime: Runtime,
         root: Path,
         data: str = "",
-        environment: Mapping[str, str] | None = None,
+        extra: Mapping[str, str] | None = None,
     ) -> None:
-        self.spec, self.root, self._extra = spec, root, dict(environment or {})
+        self.spec, self.root, self._extra = spec, root, dict(extra or {})
         self.ports = free_ports(dict.fromkeys(name for node in spec.nodes for name in port_names(spec, node)))
         self.layout = Layout(
             runtime=runtime,
@@ -105,7 +103,7 @@ class Trial:
         """The Spark Connect URL with its token."""
         return f"{self.remote};token={self.spec.secrets.connect_token}"
 
-    def __enter__(self) -> Trial:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -137,7 +135,7 @@ class Trial:
         process.wait()
 
     def stop(self) -> None:
-        """End everything that was started; the last first, so that executors are gone before their driver asks for more."""
+        """End everything that was started, the last first."""
         for process in reversed(self.processes.values()):
             process.terminate()
         for process in self.processes.values():
