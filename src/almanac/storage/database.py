@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from pathlib import Path
 
 import stamina
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
-from sqlalchemy import URL, Connection, Engine, Transaction, create_engine, event, func, make_url, select
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy import Connection, Engine, Transaction, func, select
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from almanac.core.errors import AlmanacError, BadRequest
+from almanac.storage.engines import StorageTrouble, parse, postgres_engine, sqlite_engine
 from almanac.storage.unit import Unit
 
-_URLS = "Write sqlite:///path/to/almanac.db or postgresql://user@host/name."
 _MIGRATING = func.pg_advisory_xact_lock(0x616C6D61, 0)
-
-
-class StorageTrouble(AlmanacError):  # noqa: N818 - named for what people meet, as all of core.errors
-    """The database doesn't answer, is too busy, or isn't of this version."""
-
-    code = "storage_trouble"
-    status = 503
 
 
 class Database:
@@ -44,18 +34,17 @@ class Database:
     """
 
     def __init__(self, url: str, *, patience: timedelta = timedelta(seconds=30)) -> None:
-        parsed = _parse(url)
+        parsed = parse(url)
         self._patience_s = patience.total_seconds()
         self._sqlite = parsed.get_backend_name() == "sqlite"
         # SQLite's writers wait by polling; within this process a lock hands over at once.
         self._turn = threading.Lock()
         if self._sqlite:
-            self.engine = _sqlite_engine(parsed, self._patience_s)
-            self._reader = self.engine
+            self.engine = sqlite_engine(parsed, self._patience_s)
+            self._reader = self.engine.execution_options(almanac_reads=True)
         else:
-            self.engine = _postgres_engine(parsed, self._patience_s)
+            self.engine = postgres_engine(parsed, self._patience_s)
             self._reader = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-        self._writer = self.engine.execution_options(almanac_writes=True)
 
     def migrate(self) -> None:
         """Bring the schema up to date: all of it or nothing, one process at a time.
@@ -65,7 +54,7 @@ class Database:
         """
         config = Config()
         config.set_main_option("script_location", "almanac.storage:migrations")
-        with self._waiting_in_line(), self._transaction(self._writer) as connection:
+        with self._waiting_in_line(), self._transaction(self.engine) as connection:
             if not self._sqlite:
                 connection.execute(select(_MIGRATING))
             config.attributes["connection"] = connection
@@ -95,7 +84,7 @@ class Database:
         Raises:
             StorageTrouble: the database doesn't answer, or others held its locks for too long.
         """
-        with self._waiting_in_line(), self._transaction(self._writer) as connection:
+        with self._waiting_in_line(), self._transaction(self.engine) as connection:
             unit = Unit(connection, writing=True)
             if site_pool is not None:
                 unit.touch_pool(site_pool)
@@ -142,61 +131,3 @@ def _begin(engine: Engine) -> tuple[Connection, Transaction]:
 
 def _trouble(why: str) -> StorageTrouble:
     return StorageTrouble(f"The database can't do that now: {why}.", hint="Try again in a moment.")
-
-
-def _parse(url: str) -> URL:
-    try:
-        parsed = make_url(url)
-    except ArgumentError:
-        raise BadRequest("The database's URL can't be read.", hint=_URLS) from None
-    if parsed.drivername not in {"sqlite", "postgresql", "postgresql+psycopg"}:
-        raise BadRequest(f"Almanac doesn't keep its state in {parsed.drivername}.", hint=_URLS)
-    if parsed.drivername == "sqlite" and parsed.database in {None, "", ":memory:"}:
-        raise BadRequest("A database in memory would lose every booking.", hint=_URLS)
-    return parsed
-
-
-def _sqlite_engine(url: URL, patience_s: float) -> Engine:
-    path = Path(str(url.database))
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-    except OSError as error:
-        hint = "Choose a place that this user can write to."
-        raise StorageTrouble(f"The database {path} can't be made: {error.strerror}.", hint=hint) from error
-    engine = create_engine(
-        url, connect_args={"timeout": patience_s}, pool_size=16, max_overflow=48, pool_timeout=patience_s
-    )
-    event.listen(engine, "connect", _prepare_sqlite)
-    event.listen(engine, "begin", _begin_sqlite)
-    return engine
-
-
-def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
-    connection.isolation_level = None  # Almanac says BEGIN itself
-    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    """A writer locks at once: one that upgraded from reading later could find that what it read has changed."""
-    writes = connection.get_execution_options().get("almanac_writes", False)
-    connection.exec_driver_sql(f"PRAGMA query_only = {'OFF' if writes else 'ON'}")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
-def _postgres_engine(url: URL, patience_s: float) -> Engine:
-    settings = (
-        "-c timezone=UTC",
-        f"-c lock_timeout={round(patience_s * 1000)}",
-        "-c idle_in_transaction_session_timeout=60000",  # a stopped process must not hold a pool for ever
-    )
-    given = url.query.get("options", "")
-    return create_engine(
-        url.set(drivername="postgresql+psycopg"),
-        connect_args={"options": " ".join((str(given), *settings)).strip()},
-        pool_size=16,
-        max_overflow=16,
-        pool_timeout=patience_s,
-        pool_pre_ping=True,
-    )

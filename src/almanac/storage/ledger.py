@@ -41,6 +41,9 @@ _SUMS = (
     )
     .group_by(_C.kind)
 )
+_METERED = select(
+    exists().where(_C.project == bindparam("of_project"), _C.site == bindparam("at_site"), _C.kind == LineKind.GRANT)
+)
 
 
 class Ledger(Repository):
@@ -58,6 +61,11 @@ class Ledger(Repository):
         equal = ((_C.project, project), (_C.site, site), (_C.booking_id, booking_id))
         conditions = [column == value for column, value in equal if value is not None]
         return [_line(row) for row in self._connection.execute(select(ledger).where(*conditions).order_by(_C.id))]
+
+    def metered(self, project: str, site: str) -> bool:
+        """Whether the project has ever had a grant at the site, so that what it books there is counted against grants."""
+        values = {"of_project": project, "at_site": site}
+        return bool(self._connection.execute(_METERED, values).scalar_one())
 
     def balance(self, project: str, site: str, at: datetime) -> Balance:
         """The project's account over the grants whose period contains ``at`` and the lines that count in them."""

@@ -57,8 +57,8 @@ class People(Repository):
         Raises:
             Conflict: the name is taken.
         """
-        statement = self._insert(people).on_conflict_do_nothing()
-        if self._connection.execute(statement, _values(row)).rowcount != 1:
+        statement = self._insert(people).on_conflict_do_nothing().returning(people.c.name)
+        if self._connection.execute(statement, _values(row)).one_or_none() is None:
             raise Conflict(f"There is already a person {row.name}.", hint="Choose another name.")
 
     def get_person(self, name: str) -> PersonRow | None:
@@ -85,8 +85,8 @@ class People(Repository):
         Raises:
             Conflict: the name is taken.
         """
-        statement = self._insert(projects).on_conflict_do_nothing()
-        if self._connection.execute(statement, _values(row)).rowcount != 1:
+        statement = self._insert(projects).on_conflict_do_nothing().returning(projects.c.name)
+        if self._connection.execute(statement, _values(row)).one_or_none() is None:
             raise Conflict(f"There is already a project {row.name}.", hint="Choose another name.")
 
     def get_project(self, name: str) -> ProjectRow | None:
