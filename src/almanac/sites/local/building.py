@@ -1,0 +1,235 @@
+"""Starting a cluster, step by step. Every step may be the last of this process, and every step may have been done before."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from almanac.core.errors import AlmanacError
+from almanac.core.ports import ClusterSpec, Handle, Permanent, SiteError, Temporary
+from almanac.sites.local import lock, people, ports, processes, trees
+from almanac.sites.local.ending import end_processes, remove
+from almanac.sites.local.ground import RECORD, Ground, Place
+from almanac.sites.local.isolation import UNSHARE
+from almanac.sites.local.launch import LAUNCH, LOCK, STATUS, STOP, Launch, Sandbox
+from almanac.spark.layout import Layout
+from almanac.spark.runtime import Runtime
+from almanac.spark.service import Service
+
+_LEAST_FREE = 512 * 2**20
+_KEEPERS_MIB = 96
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
+
+
+def start(ground: Ground, spec: ClusterSpec) -> Iterator[Handle]:
+    """Make the cluster run as specified; see ``core.ports.Site.start``."""
+    place = ground.place(spec.id)
+    handle = {"cluster": spec.id}
+    try:
+        if place.saved:
+            remove(ground, place)  # an end that was broken off: what remains is of a former life
+        _record(ground, place, spec)
+        yield handle
+        uid = ground.uid(place)
+        yield handle
+        _furnish_homes(ground, place, spec, uid)
+        yield handle
+        _write_launch(ground, place, spec, uid)
+        yield handle
+        _wake(ground, place, uid)
+        yield handle
+    except AlmanacError as error:
+        raise Temporary(f"{error.message} {error.hint}".strip()) from error
+    except SiteError:
+        raise
+    except OSError as error:
+        raise _explained(error, spec.id) from error
+
+
+def _explained(error: OSError, cluster: str) -> Temporary:
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return Temporary(f"There is no space left on the disk for {cluster}; free some, and it goes on by itself.")
+    return Temporary(f"{cluster} can't be started: {error.strerror} ({error.filename}).")
+
+
+def _record(ground: Ground, place: Place, spec: ClusterSpec) -> None:
+    """Write the intent, without secrets: enough to end the cluster and save its files, whatever happens next."""
+    free = shutil.disk_usage(ground.state).free
+    if free < _LEAST_FREE:
+        raise Temporary(f"Only {free // 2**20} MiB are free in {ground.state}; a cluster needs {_LEAST_FREE // 2**20}.")
+    for seat in spec.seats:
+        if seat.files is not None:
+            people.checked(seat.files)
+    if spec.logs is not None:
+        people.checked(spec.logs)
+    place.control.mkdir(mode=0o711, exist_ok=True)
+    place.logs.mkdir(mode=0o700, exist_ok=True)
+    record = {
+        "id": spec.id,
+        "lease": spec.lease,
+        "profile": spec.profile,
+        "seats": {seat.name: seat.files for seat in spec.seats},
+        "logs": spec.logs,
+    }
+    with place.folder() as folder:
+        if folder.read_json(RECORD) != record:
+            folder.write_json(RECORD, record)
+
+
+def _furnish_homes(ground: Ground, place: Place, spec: ClusterSpec, uid: int | None) -> None:
+    place.node.mkdir(mode=0o700, exist_ok=True)
+    if uid is not None:
+        os.chown(place.node, uid, uid)
+    for seat in spec.seats:
+        home = place.home(seat.name)
+        with trees.opened(place.node) as node, trees.parent_of(node, home / "any", make=True, owner=uid):
+            pass
+        if seat.files is not None:
+            with place.folder() as control:
+                files = people.checked(seat.files)
+                people.Desk(control, seat.name, place.node, home, ground.storage, files, uid).bring()
+
+
+def _write_launch(ground: Ground, place: Place, spec: ClusterSpec, uid: int | None) -> None:
+    runtime = ground.runtime()
+    with place.folder() as folder:
+        chosen = ports.choose(spec, ground.isolation.closed, folder, place.alive)
+        services = _services(ground, place, spec, runtime, chosen)
+        launch = _launch(ground, place, spec, uid, runtime, services)
+        _check_readable(ground, launch)
+        if folder.read_json(LAUNCH) != launch:
+            folder.write_json(LAUNCH, launch)
+
+
+def _services(
+    ground: Ground, place: Place, spec: ClusterSpec, runtime: Runtime, chosen: dict[str, int]
+) -> list[Service]:
+    url = ground.settings.notebook_url
+    layout = Layout(
+        runtime=runtime,
+        address="127.0.0.1",
+        head="127.0.0.1",
+        ports=chosen,
+        run=str(place.node / "run"),
+        scratch=str(place.node / "scratch"),
+        homes={seat.name: str(place.node / place.home(seat.name)) for seat in spec.seats},
+        data=str(ground.shared),
+        urls={seat.name: url.format(cluster=spec.id, seat=seat.name) for seat in spec.seats},
+    )
+    return [service for node in spec.nodes for service in ground.render(spec, node, layout)]
+
+
+def _launch(
+    ground: Ground, place: Place, spec: ClusterSpec, uid: int | None, runtime: Runtime, services: list[Service]
+) -> dict[str, Any]:
+    needs = [node.flavor.resources for node in spec.nodes]
+    memory = sum(r.memory_mib for r in needs) + _KEEPERS_MIB
+    threads = 2048 + 1024 * len(needs) + 512 * len(spec.seats)
+    sandbox: Sandbox | None = None
+    if ground.isolation.namespaces:
+        sandbox = {
+            "state": str(ground.state),
+            "writable": [str(place.node)],
+            "readable": _readable(ground, runtime),
+            "closed": ground.isolation.closed,
+            "relay": ground.isolation.relay,
+        }
+    launch: Launch = {
+        "cluster": spec.id,
+        "tag": ground.tag(spec.id),
+        "uid": uid,
+        "node": str(place.node),
+        "sandbox": sandbox,
+        "groups": [
+            (group.directory, group.limits)
+            for group in ground.groups(spec.id, memory, max(1, sum(r.cores for r in needs)), threads)
+        ],
+        "doors": ports.doors(services),
+        "services": [asdict(service) for service in services],
+        "idle_cpu_cores": spec.idle_cpu_cores,
+        "drain_s": ground.settings.drain.total_seconds(),
+    }
+    return ports.plain(launch)
+
+
+def _readable(ground: Ground, runtime: Runtime) -> list[str]:
+    """What services read, wherever it lies: Python and what it was made from, Java, Spark, Almanac itself, shared data."""
+    pythons = [Path(runtime.python), Path(sys.executable)]
+    for python in tuple(pythons):
+        while python.is_symlink():
+            python = python.parent / python.readlink()  # noqa: PLW2901 - each link of the chain counts
+            pythons.append(python)
+    places = [str(Path(os.path.abspath(python)).parent.parent) for python in pythons]  # noqa: PTH100 - links stay
+    places += [sys.prefix, sys.base_prefix, runtime.java_home, runtime.spark_home, runtime.conf_dir, runtime.package]
+    if runtime.archive is not None:
+        places.append(runtime.archive)
+    return list(dict.fromkeys([*places, str(ground.shared)]))
+
+
+def _check_readable(ground: Ground, launch: dict[str, Any]) -> None:
+    """Without mounts, a uid of its own has to be able to walk to everything that it reads."""
+    if launch["uid"] is None or launch["sandbox"] is not None:
+        return
+    for path in (launch["node"], sys.prefix, str(ground.shared)):
+        for above in Path(path).parents:
+            if not above.stat().st_mode & 0o001:
+                raise Permanent(f"{above} can't be entered by other users, and {path} is below it; chmod o+x {above}.")
+
+
+def _wake(ground: Ground, place: Place, uid: int | None) -> None:
+    """Make sure that a keeper runs. The lock passes from here to the keeper without a moment in which nobody holds it."""
+    if place.ending:
+        end_processes(ground, place)
+    held = lock.take(place.control / LOCK)
+    if held is None:
+        return
+    try:
+        left = ground.kill(place, uid)
+        if left:
+            raise Temporary(f"{len(left)} processes of the former {place.id} don't end.")
+        with place.folder() as folder:
+            folder.remove(STOP)
+            before = folder.read_json(STATUS) or {}
+            folder.write_json(STATUS, _starting(before.get("last_active")))
+        _spawn(ground, place, held)
+    finally:
+        lock.release(held)
+
+
+def _starting(last_active: float | None) -> dict[str, Any]:
+    boot = _BOOT.read_text().strip()
+    nothing: dict[str, Any] = {"reason": "", "done": 0, "total": 0, "endpoints": {}, "services": {}}
+    return nothing | {"state": "starting", "doing": "The keeper is starting.", "last_active": last_active, "boot": boot}
+
+
+def _spawn(ground: Ground, place: Place, held: int) -> None:
+    package = str(Path(__file__).resolve().parents[3])
+    keeper = [sys.executable, "-S", "-m", "almanac.sites.local.keeper", str(place.control), str(held)]
+    apart = UNSHARE if ground.isolation.namespaces else ()
+    environment = {
+        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "LANG": "C.UTF-8",
+        "PYTHONPATH": package,
+        processes.TAG: ground.tag(place.id),
+    }
+    with (place.logs / "keeper.log").open("ab") as log:
+        done = subprocess.run(
+            ["setsid", "--fork", *apart, *keeper],
+            env=environment,
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            pass_fds=(held,),
+            timeout=30,
+            check=False,
+        )
+    if done.returncode != 0:
+        raise Temporary(f"The keeper of {place.id} could not be started (setsid ended with {done.returncode}).")

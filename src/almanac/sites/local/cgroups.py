@@ -1,0 +1,137 @@
+"""Control groups, version 2 or 1: caps on a cluster's memory, processor time and number of processes.
+
+They lie below ``almanac/`` at the root of each hierarchy, as container engines do it, so that they outlive the session or
+unit that Almanac was started from. Standard library only: the keeper loads this module.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+CONTROLLERS = ("memory", "cpu", "pids")
+_PERIOD_US = 100_000
+
+
+class Group(NamedTuple):
+    """One directory and the values to write into its files, in order."""
+
+    directory: str
+    limits: dict[str, str]
+
+
+def hierarchies(mountinfo: str) -> dict[str, Path]:
+    """Where each controller is mounted, from the text of ``/proc/self/mountinfo``.
+
+    Version 1 has a directory per controller. Version 2 has one for all, under the key ``unified``, and counts only when no
+    version 1 is there.
+    """
+    found: dict[str, Path] = {}
+    unified: Path | None = None
+    for line in mountinfo.splitlines():
+        before, _, after = line.partition(" - ")
+        kind, _, options = after.split(" ", 2)
+        place = Path(before.split(" ")[4])
+        if kind == "cgroup2":
+            unified = place
+        elif kind == "cgroup":
+            found |= {name: place for name in CONTROLLERS if name in options.split(",")}
+    if not found and unified is not None:
+        return {"unified": unified}
+    return found
+
+
+def trouble(places: Mapping[str, Path]) -> str:
+    """Why no cap can be set here; empty when all can."""
+    if not places:
+        return "no control groups are mounted"
+    if "unified" in places:
+        offered = (places["unified"] / "cgroup.controllers").read_text().split()
+        missing = [name for name in CONTROLLERS if name not in offered]
+    else:
+        missing = [name for name in CONTROLLERS if name not in places]
+    if missing:
+        return f"the control groups lack {', '.join(missing)}"
+    try:
+        for place in places.values():
+            _parent(place)
+    except OSError as error:
+        return f"control groups can't be made here ({error.strerror})"
+    return ""
+
+
+def _parent(place: Path) -> Path:
+    parent = place / "almanac"
+    parent.mkdir(exist_ok=True)
+    if (place / "cgroup.subtree_control").exists():
+        for directory in (place, parent):
+            (directory / "cgroup.subtree_control").write_text(" ".join(f"+{name}" for name in CONTROLLERS))
+    return parent
+
+
+def plan(places: Mapping[str, Path], name: str, memory_mib: int, cores: int, processes: int) -> list[Group]:
+    """The groups of one cluster.
+
+    Args:
+        places: from ``hierarchies``.
+        name: of the cluster's group, unique on the machine.
+        memory_mib: cap in MiB.
+        cores: cap in cores.
+        processes: cap on processes and threads together.
+    """
+    memory, quota = str(memory_mib * 2**20), str(cores * _PERIOD_US)
+    if "unified" in places:
+        limits = {
+            "memory.max": memory,
+            "memory.swap.max": "0",
+            "cpu.max": f"{quota} {_PERIOD_US}",
+            "pids.max": str(processes),
+        }
+        return [Group(str(places["unified"] / "almanac" / name), limits)]
+    wanted = {
+        "memory": {"memory.limit_in_bytes": memory},
+        "cpu": {"cpu.cfs_period_us": str(_PERIOD_US), "cpu.cfs_quota_us": quota},
+        "pids": {"pids.max": str(processes)},
+    }
+    merged: dict[Path, dict[str, str]] = {}
+    for controller, limits in wanted.items():
+        merged.setdefault(places[controller] / "almanac" / name, {}).update(limits)
+    return [Group(str(directory), limits) for directory, limits in merged.items()]
+
+
+def join(groups: Sequence[Group]) -> None:
+    """Make the groups and move this process into them; its children are born there.
+
+    Raises:
+        OSError: the machine refused.
+    """
+    for group in groups:
+        directory = Path(group.directory)
+        _parent(directory.parents[1])
+        directory.mkdir(exist_ok=True)
+        for file, value in group.limits.items():
+            if (directory / file).exists():  # swap accounting is optional
+                (directory / file).write_text(value)
+        (directory / "cgroup.procs").write_text("0")
+
+
+def remove(groups: Sequence[Group]) -> None:
+    """Remove groups whose processes have ended; already gone is fine.
+
+    Raises:
+        OSError: something still runs in one.
+    """
+    for group in groups:
+        for directory, _, _ in os.walk(group.directory, topdown=False):
+            Path(directory).rmdir()
+
+
+def tidy(places: Mapping[str, Path]) -> None:
+    """Remove the common parents when no cluster of any Almanac is left in them."""
+    for place in places.values():
+        try:
+            (place / "almanac").rmdir()
+        except OSError:
+            continue

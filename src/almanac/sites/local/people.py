@@ -1,0 +1,210 @@
+"""People's files: brought into a seat's home when it gets a person, and saved from there when the cluster ends.
+
+A manifest of what was brought (path, mtime, size) tells changed files from others. Nothing is lost: a file that changed
+in storage as well since then is kept beside the one from the cluster, under a name that says where it comes from.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from almanac.core.ports import Permanent, Temporary
+from almanac.sites.local import trees
+from almanac.sites.local.folder import Folder
+from almanac.sites.local.trees import Stamp
+
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
+
+
+def checked(path: str) -> PurePosixPath:
+    """A path relative to the site's storage.
+
+    Raises:
+        Permanent: it would lead out of the storage.
+    """
+    relative = PurePosixPath(path)
+    if relative.is_absolute() or ".." in relative.parts or not relative.parts:
+        raise Permanent(f"{path!r} is not a place in the site's storage: give a relative path without '..'.")
+    return relative
+
+
+@dataclass
+class Manifest:
+    """What a seat's home was given.
+
+    Attributes:
+        files: from where in the storage; None while nobody has the seat.
+        complete: whether all of it has been brought.
+        stamps: path -> stamp when it was brought; None when it isn't known which of two is newer.
+    """
+
+    files: str | None = None
+    complete: bool = False
+    stamps: dict[str, Stamp | None] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, folder: Folder, seat: str) -> Manifest:
+        """A seat's manifest, empty when none was written yet."""
+        found: Mapping[str, Any] = folder.read_json(f"seat-{seat}.json") or {}
+        stamps = {path: Stamp(*stamp) if stamp else None for path, stamp in found.get("stamps", {}).items()}
+        return cls(found.get("files"), found.get("complete", False), stamps)
+
+    def save(self, folder: Folder, seat: str) -> None:
+        """Write it down."""
+        folder.write_json(f"seat-{seat}.json", {"files": self.files, "complete": self.complete, "stamps": self.stamps})
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A seat's home and where its files are kept.
+
+    Attributes:
+        control: the cluster's control directory.
+        seat: the seat's name.
+        node: the cluster's directory, made by Almanac; what is below is in the hands of the cluster's user.
+        home: relative to ``node``.
+        storage: the site's storage.
+        files: relative to ``storage``.
+        owner: the cluster's uid; None when it is Almanac's own.
+    """
+
+    control: Folder
+    seat: str
+    node: Path
+    home: PurePosixPath
+    storage: Path
+    files: PurePosixPath
+    owner: int | None = None
+
+    def bring(self) -> None:
+        """Bring the person's files; does nothing once that is complete.
+
+        Raises:
+            Permanent: the seat already has another person's files.
+            Temporary: no space, or a disk error.
+        """
+        manifest = Manifest.load(self.control, self.seat)
+        if manifest.files not in {None, str(self.files)}:
+            raise Permanent(f"{self.seat} has another person's files already; it can't be given to someone else.")
+        if manifest.complete:
+            return
+        if manifest.files is None:
+            manifest.files = str(self.files)
+            manifest.save(self.control, self.seat)
+        place = _made(self.storage, self.files)
+        with (
+            explained(f"bring files to {self.seat}"),
+            trees.opened(place) as kept,
+            trees.opened(self.node, self.home) as home,
+        ):
+            for path, stamp in trees.walk(kept):
+                manifest.stamps[str(path)] = self._bring_one(kept, home, path, stamp)
+        manifest.complete = True
+        manifest.save(self.control, self.seat)
+
+    def _bring_one(self, kept: int, home: int, path: PurePosixPath, stamp: Stamp) -> Stamp | None:
+        """A file that is there already was brought by an earlier try; if it differs, nobody knows which is newer."""
+        there = trees.stamp(home, path)
+        if there is not None:
+            return stamp if there == stamp else None
+        try:
+            return trees.copy(kept, path, home, path, self.owner)
+        except (NotADirectoryError, IsADirectoryError):
+            return None
+
+    def save(self, source: str, most_bytes: int) -> list[str]:
+        """Save what changed; repeatable.
+
+        Args:
+            source: the booking's or cluster's id, named in a file that is kept beside another.
+            most_bytes: how much one seat may save.
+
+        Returns:
+            What was not saved because it is too much.
+
+        Raises:
+            Temporary: no space, or a disk error; nothing is lost, and it can be tried again.
+        """
+        place = _made(self.storage, self.files)
+        with explained(f"save the files of {self.seat}"), trees.opened(place) as kept:
+            try:
+                with trees.opened(self.node, self.home) as home:
+                    return self._save(home, kept, source, most_bytes)
+            except (FileNotFoundError, NotADirectoryError):
+                return []  # no home was made yet, or its owner put a link in its place
+
+    def _save(self, home: int, kept: int, source: str, room: int) -> list[str]:
+        manifest = Manifest.load(self.control, self.seat)
+        present, left_out = set(), []
+        for path, stamp in trees.walk(home):
+            present.add(str(path))
+            if stamp == manifest.stamps.get(str(path)):
+                continue
+            if stamp.size > room:
+                left_out.append(str(path))
+                continue
+            room -= stamp.size
+            _keep(home, path, stamp, kept, manifest, source)
+        if manifest.complete:
+            _forget(kept, manifest, present)
+        return left_out
+
+
+def _keep(home: int, path: PurePosixPath, stamp: Stamp, kept: int, manifest: Manifest, source: str) -> None:
+    there = trees.stamp(kept, path)
+    if there == stamp:
+        return
+    for target in (path, *_beside(path, source)):
+        changed_there = target == path and there not in {None, manifest.stamps.get(str(path))}
+        if changed_there:
+            continue
+        try:
+            trees.copy(home, path, kept, target)
+        except (NotADirectoryError, IsADirectoryError):
+            continue
+        return
+
+
+def _beside(path: PurePosixPath, source: str) -> Iterator[PurePosixPath]:
+    """Names that say where a file comes from: beside it, else (something is in the way) at ever higher levels."""
+    yield path.with_name(f"{path.stem} (from {source}){path.suffix}")
+    for level in range(len(path.parts) - 1, 0, -1):
+        parts = list(path.parts)
+        parts[level - 1] = f"{parts[level - 1]} (from {source})"
+        yield PurePosixPath(*parts)
+
+
+def _forget(kept: int, manifest: Manifest, present: set[str]) -> None:
+    """What the person removed is removed, unless it changed in storage since."""
+    for path, stamp in manifest.stamps.items():
+        if path not in present and stamp is not None and trees.stamp(kept, PurePosixPath(path)) == stamp:
+            trees.remove(kept, PurePosixPath(path))
+
+
+def _made(storage: Path, files: PurePosixPath) -> Path:
+    place = storage / files
+    place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return place
+
+
+class explained:  # noqa: N801 - reads as a word in a with statement
+    """Turns operating system errors into Temporary ones that say what to do."""
+
+    def __init__(self, doing: str) -> None:
+        self._doing = doing
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if not isinstance(error, OSError):
+            return
+        if error.errno in _NO_SPACE:
+            raise Temporary(f"There is no space left to {self._doing}; free some, and it goes on by itself.") from error
+        name = f" ({os.fsdecode(error.filename)})" if isinstance(error.filename, str | bytes) else ""
+        raise Temporary(f"Could not {self._doing}: {error.strerror}{name}.") from error
