@@ -13,7 +13,9 @@ from almanac.core.errors import NotSignedIn
 from almanac.factory import Almanac
 from almanac.services.caller import Caller
 
-_bearer = HTTPBearer(auto_error=False, bearerFormat="alm_<id>_<secret>", description="A token of yours (`almanac sign-in`).")
+_bearer = HTTPBearer(
+    auto_error=False, bearerFormat="alm_<id>_<secret>", description="A token of yours (`almanac login`)."
+)
 
 
 async def _almanac(request: Request) -> Almanac:
@@ -34,7 +36,7 @@ async def _token(credentials: Annotated[HTTPAuthorizationCredentials | None, Dep
     if credentials is None:
         raise NotSignedIn(
             "The request carries no token.",
-            hint="Sign in (almanac sign-in), or send the header Authorization: Bearer TOKEN.",
+            hint="Sign in (almanac login), or send the header Authorization: Bearer TOKEN.",
         )
     return credentials.credentials
 
@@ -52,3 +54,4 @@ Who = Annotated[Caller, Depends(_caller)]
 BookingId = Annotated[str, Path(min_length=2, max_length=40, pattern=f.ID, examples=["b-7k3m9q2x"])]
 TokenId = Annotated[str, Path(min_length=2, max_length=40, pattern=f.ID, examples=["k3m9q2xa"])]
 PathName = Annotated[str, Path(min_length=2, max_length=40, pattern=f.NAME)]
+SiteName = Annotated[str, Path(min_length=1, max_length=40, pattern=f.LABEL, examples=["local"])]

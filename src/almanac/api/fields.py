@@ -13,6 +13,7 @@ LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 YEAR_S = 366 * 24 * 3600
 
 NAME = r"^[a-z0-9][a-z0-9.\-]{0,38}[a-z0-9]$"
+LABEL = r"^[a-z0-9][a-z0-9.\-]{0,39}$"
 ID = r"^[a-z0-9][a-z0-9\-]{1,39}$"
 TEXT = r"^[^\x00-\x1f\x7f-\x9f]*$"
 TOKEN = r"^alm_[a-z0-9]{8}_[A-Za-z0-9_\-]{43}$"  # noqa: S105 (a pattern, not a token)
@@ -56,6 +57,7 @@ Name = Annotated[
         description="2 to 40 of a-z, 0-9, dots and dashes; ends are letters or digits.",
     ),
 ]
+Label = Annotated[str, Field(min_length=1, max_length=40, pattern=LABEL, description="As the catalogue names it.")]
 Id = Annotated[str, Field(min_length=2, max_length=40, pattern=ID)]
 Title = Annotated[str, Field(max_length=120, pattern=TEXT, description="Free text, one line.")]
 Seconds = Annotated[int, Strict(), Field(ge=1, le=YEAR_S)]

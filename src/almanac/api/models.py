@@ -1,17 +1,17 @@
-"""What the API takes and gives, as pydantic models; the services' frozen dataclasses stay behind them."""
+"""What the API takes and gives about the catalogue and bookings; the services' frozen dataclasses stay behind it."""
 
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, Strict, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, Strict, model_validator
 from pydantic_core import PydanticCustomError
 
 from almanac.api import fields as f
 from almanac.core.bookings import BookingStatus
 from almanac.core.windows import Window
-from almanac.services.caller import Role
+from almanac.services.requests import AvailabilityQuery, BookingFilter, BookingRequest
 
 
 class In(BaseModel):
@@ -24,46 +24,6 @@ class Out(BaseModel):
     """An answer, read from the attributes of a service's view."""
 
     model_config = ConfigDict(from_attributes=True)
-
-
-# --- signing in ---------------------------------------------------------------------------------------------------
-
-
-class SignInBody(In):
-    """A one-time token, from the first start or an invitation."""
-
-    one_time_token: Annotated[str, StringConstraints(pattern=f.TOKEN, max_length=80)]
-
-
-class SignedIn(Out):
-    """A token to keep; it is shown this once."""
-
-    token: str
-    person: str
-    expires_at: f.Moment
-
-
-class Me(Out):
-    """Who the token stands for, within the token's limits."""
-
-    person: str
-    operator: bool
-    projects: dict[str, Role] = Field(description="Role in each project that the token reaches.")
-
-
-class Loop(Out):
-    """Almanac's loop, which builds and ends clusters."""
-
-    alive: bool
-    beat_at: f.Moment | None
-
-
-class Health(Out):
-    """Whether Almanac is up."""
-
-    status: Literal["ok"]
-    version: str
-    loop: Loop
 
 
 # --- catalogue ----------------------------------------------------------------------------------------------------
@@ -143,17 +103,22 @@ class AvailabilityBody(In):
 
     model_config = ConfigDict(json_schema_extra={"example": {"profile": "spark-small", "duration_s": 7200, "seats": 1}})
 
-    profile: f.Name
+    profile: f.Label
     duration_s: f.Seconds
     seats: f.Seats = 1
     within: WindowBody | None = None
-    site: f.Name | None = None
+    site: f.Label | None = None
     limit: Annotated[int, Strict(), Field(ge=1, le=50)] = 5
 
-    @property
-    def duration(self) -> timedelta:
-        """How long."""
-        return timedelta(seconds=self.duration_s)
+    def query(self) -> AvailabilityQuery:
+        """As the service knows it.
+
+        Raises:
+            BadWindow: `within` ends before it starts.
+        """
+        within = self.within.window() if self.within else None
+        duration = timedelta(seconds=self.duration_s)
+        return AvailabilityQuery(self.profile, duration, self.seats, within, self.site, self.limit)
 
 
 class Slot(Out):
@@ -192,18 +157,18 @@ class BookingBody(In):
         }
     )
 
-    profile: f.Name
+    profile: f.Label
     duration_s: f.Seconds
     start: f.Instant | None = None
     seats: f.Seats = 1
     project: f.Name | None = None
-    site: f.Name | None = None
+    site: f.Label | None = None
     title: f.Title = ""
 
-    @property
-    def duration(self) -> timedelta:
-        """How long."""
-        return timedelta(seconds=self.duration_s)
+    def request(self) -> BookingRequest:
+        """As the service knows it."""
+        duration = timedelta(seconds=self.duration_s)
+        return BookingRequest(self.profile, duration, self.start, self.seats, self.project, self.site, self.title)
 
 
 class MoveEndBody(In):
@@ -234,6 +199,28 @@ class ResizeBody(In):
     model_config = ConfigDict(json_schema_extra={"example": {"seats": 4}})
 
     seats: f.Seats
+
+
+class BookingQuery(In):
+    """Which bookings to list."""
+
+    mine: bool = Field(True, description="Only your own; false: all that you see.")
+    project: f.Name | None = None
+    status: list[BookingStatus] = Field(default=[], max_length=len(BookingStatus), description="Only in one of these.")
+    since: f.Instant | None = Field(None, alias="from", description="Only those that end after it.")
+    until: f.Instant | None = Field(None, alias="to", description="Only those that start before it.")
+    limit: int = Field(100, ge=1, le=500)
+    after: f.Id | None = Field(None, description="`next` of the page before.")
+
+    def filter(self) -> BookingFilter:
+        """As the service knows it.
+
+        Raises:
+            BadWindow: `to` isn't after `from`.
+        """
+        bounded = self.since is not None or self.until is not None
+        within = Window(self.since or f.EARLIEST, self.until or f.LATEST) if bounded else None
+        return BookingFilter(self.mine, self.project, frozenset(self.status), within, self.limit, self.after)
 
 
 class Progress(Out):
@@ -312,167 +299,3 @@ class Event(Out):
     kind: str
     actor: str
     message: str
-
-
-# --- people, projects, tokens, ledger -------------------------------------------------------------------------------
-
-
-class TokenBody(In):
-    """A new token. Without `role`, `project` or `expires_in_s`: as far as your own, for 90 days."""
-
-    model_config = ConfigDict(
-        json_schema_extra={"example": {"name": "nightly pipeline", "role": "member", "project": "gaia"}}
-    )
-
-    name: Annotated[f.Title, Field(min_length=1, max_length=60)]
-    role: Role | None = None
-    project: f.Name | None = None
-    expires_in_s: f.Seconds | None = None
-
-
-class Token(Out):
-    """A token of yours, without its secret."""
-
-    id: str
-    name: str
-    role: Role = Field(description="The most that it lets you do.")
-    project: str | None = Field(description="The only project that it reaches; null for all of yours.")
-    created_at: f.Moment
-    expires_at: f.Moment | None
-
-
-class NewToken(Token):
-    """A token just made; `token` is shown this once."""
-
-    token: str
-
-
-class PersonBody(In):
-    """A new person. They sign in with an invitation."""
-
-    model_config = ConfigDict(json_schema_extra={"example": {"name": "ada", "operator": False}})
-
-    name: f.Name
-    operator: Annotated[bool, Strict()] = False
-
-
-class Person(Out):
-    """A local account."""
-
-    name: str
-    operator: bool
-    disabled: bool
-    created_at: f.Moment
-
-
-class Invitation(Out):
-    """A one-time token, shown this once; its person redeems it at `/sign-in`."""
-
-    one_time_token: str
-    person: str
-    expires_at: f.Moment
-
-
-class ProjectBody(In):
-    """A new project; null means no limit."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "example": {"name": "gaia", "title": "Gaia variability", "max_nodes": 20, "max_bookings_per_person": 3}
-        }
-    )
-
-    name: f.Name
-    title: f.Title = ""
-    max_nodes: f.Count | None = None
-    max_bookings_per_person: f.Count | None = None
-
-
-class Project(Out):
-    """People who share bookings, quotas and grants."""
-
-    name: str
-    title: str
-    created_at: f.Moment
-    max_nodes: int | None
-    max_bookings_per_person: int | None
-    members: dict[str, Role]
-
-
-class MemberBody(In):
-    """A person's role in a project."""
-
-    model_config = ConfigDict(json_schema_extra={"example": {"role": "member"}})
-
-    role: Literal[Role.MEMBER, Role.LEAD]
-
-
-class GrantBody(In):
-    """Node-hours for a project at a site over a period."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "example": {
-                "site": "local",
-                "node_hours": 500,
-                "start": "2027-01-01T00:00:00Z",
-                "end": "2027-07-01T00:00:00Z",
-            }
-        }
-    )
-
-    site: f.Name
-    node_hours: f.Hours
-    start: f.Instant
-    end: f.Instant
-
-    def window(self) -> Window:
-        """Its period.
-
-        Raises:
-            BadWindow: the end isn't after the start.
-        """
-        return Window(self.start, self.end)
-
-
-class Grant(Out):
-    """Node-hours given."""
-
-    project: str
-    site: str
-    node_hours: f.Rounded
-    start: f.Moment
-    end: f.Moment
-    granted_at: f.Moment
-    granted_by: str
-
-
-class Balance(Out):
-    """A project's account at a site, in node-hours."""
-
-    project: str
-    site: str
-    granted_h: f.Rounded
-    held_h: f.Rounded
-    charged_h: f.Rounded
-    available_h: f.Rounded | None = Field(description="null: not metered.")
-
-
-class Line(Out):
-    """One line of the ledger."""
-
-    at: f.Moment
-    project: str
-    site: str
-    kind: Literal["grant", "hold", "charge", "refund"]
-    node_hours: f.Rounded
-    booking: str | None
-    actor: str
-    note: str
-
-
-class Ledger(Out):
-    """Balances, and the newest of the lines that they are sums of."""
-
-    balances: list[Balance]
-    lines: list[Line]

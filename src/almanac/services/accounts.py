@@ -20,6 +20,7 @@ TOKEN_LASTS = timedelta(days=90)
 MAX_TOKEN_LASTS = timedelta(days=366)
 MAX_TOKENS = 100
 """Live tokens that one person may have."""
+_INVITE = "Ask an operator for a new one-time token: almanac admin invite NAME."
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,7 @@ class Accounts:
             if row is None or row.one_time:
                 raise NotSignedIn(
                     "The token is unknown." if row is None else "A one-time token must be redeemed first.",
-                    hint="Sign in with a one-time token: almanac sign-in.",
+                    hint="Sign in with a one-time token: almanac login.",
                 )
             person = _living(unit, row, now)
             return _caller(person, unit.people.memberships(person.name), row)
@@ -103,14 +104,14 @@ class Accounts:
         with self._database.write() as unit:
             row = _find(unit, one_time)
             if row is None or not row.one_time:
-                raise _not_redeemable("unknown")
+                raise NotSignedIn("The one-time token is unknown.", hint=_INVITE)
             _living(unit, row, now)
             if not unit.people.use_token(row.id, now):  # compare-and-set: of two at once, one wins
-                raise _not_redeemable("already redeemed")
+                raise NotSignedIn("The one-time token was redeemed before.", hint=_INVITE)
             return _issue(unit, row.person, "sign-in", Role(row.role_cap), row.project, TOKEN_LASTS, now)
 
     def first_admin(self, now: datetime) -> str | None:
-        """A one-time token for an operator when no operator can sign in: at the first start, or once all their tokens are dead.
+        """A one-time token for an operator when none can do anything: at first start, or once their tokens are dead.
 
         The first start also makes the person ``admin`` and the project ``default``. A token that was made but never
         redeemed (a crash before it was printed) is replaced. None when some operator holds a live token.
@@ -251,7 +252,8 @@ def _find(unit: Unit, text: str) -> TokenRow | None:
 
 
 def _is_live(row: TokenRow, now: datetime) -> bool:
-    return row.revoked_at is None and row.used_at is None and (row.expires_at is None or now < row.expires_at)
+    redeemed = row.one_time and row.used_at is not None
+    return row.revoked_at is None and not redeemed and (row.expires_at is None or now < row.expires_at)
 
 
 def _living(unit: Unit, row: TokenRow, now: datetime) -> PersonRow:
@@ -260,28 +262,24 @@ def _living(unit: Unit, row: TokenRow, now: datetime) -> PersonRow:
     if person is None or person.disabled_at is not None:
         raise NotSignedIn(f"The account {row.person} is disabled.", hint="Ask an operator.")
     if not _is_live(row, now):
-        why = "revoked" if row.revoked_at else "already redeemed" if row.used_at else "expired"
-        raise _not_redeemable(why) if row.one_time else NotSignedIn(
-            f"The token {row.id} is {why}.", hint="Make another (almanac admin token), or ask an operator to invite you."
-        )
+        raise _dead(row)
     return person
 
 
-def _not_redeemable(why: str) -> NotSignedIn:
-    return NotSignedIn(f"The one-time token is {why}.", hint="Ask an operator for a new one: almanac admin invite NAME.")
+def _dead(row: TokenRow) -> NotSignedIn:
+    why = "was revoked" if row.revoked_at else "was redeemed before" if row.used_at else "has expired"
+    what = "The one-time token" if row.one_time else f"The token {row.id}"
+    return NotSignedIn(f"{what} {why}.", hint=_INVITE)
 
 
 def _caller(person: PersonRow, memberships: dict[str, str], row: TokenRow) -> Caller:
     """Apply the token's limits. Within a scope even an operator is no more than the project's lead."""
     cap = Role(row.role_cap)
-    operator = person.operator and cap is Role.OPERATOR
     roles = {project: Role(role).capped(cap) for project, role in memberships.items()}
     if row.project is None:
-        return Caller(person.name, operator, roles, cap)
-    if operator:
-        roles[row.project] = Role.LEAD
-    scoped = {project: role for project, role in roles.items() if project == row.project}
-    return Caller(person.name, False, scoped, cap, row.project)
+        return Caller(person.name, person.operator and cap is Role.OPERATOR, roles, cap)
+    role = Role.LEAD.capped(cap) if person.operator else roles.get(row.project)
+    return Caller(person.name, False, {row.project: role} if role else {}, cap, row.project)
 
 
 def _reaches(caller: Caller, cap: Role, scope: str | None) -> bool:

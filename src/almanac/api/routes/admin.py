@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from almanac.api import models as m
-from almanac.api.dependencies import App, Now, PathName, Who
+from almanac.api import account_models as m
+from almanac.api.dependencies import App, Now, PathName, SiteName, Who
 from almanac.api.errors import documented
 from almanac.services.accounts import Invitation, PersonView
 from almanac.services.projects import GrantView, ProjectView
@@ -147,7 +147,7 @@ def add_grant(project: PathName, body: m.GrantBody, app: App, caller: Who, now: 
 
 
 @router.post("/sites/{site}/drain", status_code=204, summary="Drain a site", responses=documented(403, 404, 422))
-def drain(site: PathName, app: App, caller: Who, now: Now) -> None:
+def drain(site: SiteName, app: App, caller: Who, now: Now) -> None:
     """Place no further bookings at a site; what is booked there goes on. For operators.
 
     Example: `curl -X POST -H "Authorization: Bearer $ALMANAC_TOKEN" $ALMANAC_URL/api/v1/sites/local/drain`
@@ -157,7 +157,7 @@ def drain(site: PathName, app: App, caller: Who, now: Now) -> None:
 
 
 @router.post("/sites/{site}/undrain", status_code=204, summary="Use a site again", responses=documented(403, 404, 422))
-def undrain(site: PathName, app: App, caller: Who) -> None:
+def undrain(site: SiteName, app: App, caller: Who) -> None:
     """Place bookings at a drained site again. For operators.
 
     Example: `curl -X POST -H "Authorization: Bearer $ALMANAC_TOKEN" $ALMANAC_URL/api/v1/sites/local/undrain`

@@ -40,7 +40,7 @@ def sites(app: App, _: Who, now: Now) -> list[m.Site]:
     responses=documented(400, 404, 409, 413, 422, 503),
 )
 def availability(body: m.AvailabilityBody, app: App, caller: Who, now: Now) -> AvailabilityView:
-    """The next windows that fit, how many seats could start now, and why it doesn't fit now if it doesn't. Holds nothing.
+    """The next windows that fit, how many seats could start now, and what is short now, if anything. Holds nothing.
 
     Example: `{"profile": "spark-small", "duration_s": 7200, "seats": 2}`
     """

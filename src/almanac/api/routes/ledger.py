@@ -6,8 +6,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from almanac.api import account_models as m
 from almanac.api import fields as f
-from almanac.api import models as m
 from almanac.api.dependencies import App, Now, Who
 from almanac.api.errors import documented
 from almanac.services.ledger import LedgerView
@@ -21,7 +21,7 @@ def ledger(
     caller: Who,
     now: Now,
     project: Annotated[f.Name | None, Query()] = None,
-    site: Annotated[f.Name | None, Query()] = None,
+    site: Annotated[f.Label | None, Query()] = None,
 ) -> LedgerView:
     """What your projects were given, hold and have used at each site, and the newest 500 ledger lines.
 

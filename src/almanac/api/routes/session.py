@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 
-from almanac.api import models as m
+from almanac.api import account_models as m
 from almanac.api.dependencies import App, Now, Who
 from almanac.api.errors import documented
 from almanac.api.slowdown import FailureLimit

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from fastapi import APIRouter
 
-from almanac.api import models as m
+from almanac.api import account_models as m
 from almanac.api.dependencies import App, Now, TokenId, Who
 from almanac.api.errors import documented
 from almanac.services.accounts import NewToken, TokenView
@@ -31,7 +31,7 @@ def list_tokens(app: App, caller: Who, now: Now) -> list[TokenView]:
     responses=documented(400, 403, 404, 409, 413, 422),
 )
 def create_token(body: m.TokenBody, app: App, caller: Who, now: Now) -> NewToken:
-    """Make a further token for yourself, such as one for a pipeline that reaches one project only. It is shown this once.
+    """Make a further token for yourself, such as one for a pipeline that reaches one project. It is shown this once.
 
     It never reaches further than the token that you use.
     Example: `{"name": "nightly", "role": "member", "project": "gaia", "expires_in_s": 2592000}`

@@ -1,0 +1,57 @@
+"""The HTTP application over one composed Almanac."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute
+
+from almanac import __version__
+from almanac.api import errors
+from almanac.api.middleware import Guard
+from almanac.api.routes import admin, bookings, catalogue, ledger, session, tokens, watch
+from almanac.api.slowdown import FailureLimit
+from almanac.factory import Almanac
+
+BASE = "/api/v1"
+MAX_BODY = 64 * 1024
+"""Bytes; the largest honest request is about one kilobyte."""
+
+DESCRIPTION = """
+Book a Spark science platform the way you book a telescope: say what you need and when.
+
+Sign in with a one-time token at `/sign-in`, then send `Authorization: Bearer TOKEN`.
+Times are ISO 8601 with an offset, lengths are whole seconds. Every error has the same shape: a stable `code`,
+a `message`, a `hint` that says what would work, and `details` for programs.
+"""
+
+
+def create_app(almanac: Almanac) -> FastAPI:
+    """The ASGI application.
+
+    Args:
+        almanac: the composed application; its clock is the API's clock.
+    """
+    app = FastAPI(
+        title="Almanac",
+        version=__version__,
+        description=DESCRIPTION,
+        openapi_url=f"{BASE}/openapi.json",
+        docs_url=None,  # the ready-made pages load scripts from elsewhere, beside people's tokens
+        redoc_url=None,
+        redirect_slashes=False,
+        max_body_size=MAX_BODY,
+        generate_unique_id_function=_operation_id,
+    )
+    app.state.almanac = almanac
+    app.state.sign_in_failures = FailureLimit()
+    routes = APIRouter(prefix=BASE)
+    for topic in (session, catalogue, bookings, watch, ledger, tokens, admin):
+        routes.include_router(topic.router)
+    app.include_router(routes)
+    errors.install(app)
+    app.add_middleware(Guard)
+    return app
+
+
+def _operation_id(route: APIRoute) -> str:
+    return route.name
