@@ -11,6 +11,7 @@ from almanac.storage.tables import builds, heartbeats, pools, site_settings
 
 _VERSION = select(pools.c.version).where(pools.c.site == bindparam("key"))
 _DRAINED = select(site_settings.c.drained_at).where(site_settings.c.site == bindparam("key"))
+_BEAT = select(heartbeats.c.beat_at).where(heartbeats.c.name == bindparam("key"))
 _RESIGN = delete(heartbeats).where(heartbeats.c.name == bindparam("key"), heartbeats.c.holder == bindparam("by"))
 _RECORD_BUILD = insert(builds)
 _BUILDS = (
@@ -67,6 +68,11 @@ class Sites(Repository):
             statement.returning(heartbeats.c.holder), {"name": name, "holder": holder, "beat_at": now}
         )
         return won.one_or_none() is not None
+
+    def last_beat(self, name: str) -> datetime | None:
+        """When the leader last beat; None if there is none."""
+        beat_at: datetime | None = self._rows(_BEAT, key=name).scalar_one_or_none()
+        return beat_at
 
     def resign(self, name: str, holder: str) -> None:
         """Stop leading, so that the next one needn't wait."""

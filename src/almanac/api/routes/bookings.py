@@ -88,7 +88,7 @@ def extension(booking: BookingId, app: App, caller: Who, now: Now) -> ExtensionV
 
     Example: `curl -H "Authorization: Bearer $ALMANAC_TOKEN" $ALMANAC_URL/api/v1/bookings/b-7k3m9q2x/extension`
     """
-    return app.bookings.extension(caller, booking, now)
+    return app.changes.extension(caller, booking, now)
 
 
 @router.post("/bookings/{booking}/extend", response_model=m.Booking, summary="Extend", responses=_CHANGE_BODY)
@@ -97,7 +97,7 @@ def extend(booking: BookingId, body: m.MoveEndBody, app: App, caller: Who, now: 
 
     Example: `{"by_s": 3600}` or `{"until": "2027-03-01T14:00:00Z"}`
     """
-    return app.bookings.extend(caller, booking, now, by=body.by, until=body.until)
+    return app.changes.extend(caller, booking, now, by=body.by, until=body.until)
 
 
 @router.post("/bookings/{booking}/shorten", response_model=m.Booking, summary="Shorten", responses=_CHANGE_BODY)
@@ -106,7 +106,7 @@ def shorten(booking: BookingId, body: m.MoveEndBody, app: App, caller: Who, now:
 
     Example: `{"by_s": 1800}`
     """
-    return app.bookings.shorten(caller, booking, now, by=body.by, until=body.until)
+    return app.changes.shorten(caller, booking, now, by=body.by, until=body.until)
 
 
 @router.post("/bookings/{booking}/resize", response_model=m.Booking, summary="Resize", responses=_CHANGE_BODY)
@@ -115,7 +115,7 @@ def resize(booking: BookingId, body: m.ResizeBody, app: App, caller: Who, now: N
 
     Example: `{"seats": 4}`
     """
-    return app.bookings.resize(caller, booking, body.seats, now)
+    return app.changes.resize(caller, booking, now, body.seats)
 
 
 @router.post("/bookings/{booking}/cancel", response_model=m.Booking, summary="Cancel", responses=_CHANGE)
@@ -142,7 +142,7 @@ def connection(booking: BookingId, app: App, caller: Who, now: Now) -> Connectio
 
     Example: `curl -H "Authorization: Bearer $ALMANAC_TOKEN" $ALMANAC_URL/api/v1/bookings/b-7k3m9q2x/connection`
     """
-    return app.bookings.connection(caller, booking, now)
+    return app.access.connection(caller, booking, now)
 
 
 @router.get("/bookings/{booking}/logs", summary="Logs", responses=_CHANGE)
@@ -157,7 +157,7 @@ def logs(
 
     Example: `curl -H "Authorization: Bearer $ALMANAC_TOKEN" "$ALMANAC_URL/api/v1/bookings/b-7k3m9q2x/logs?tail=50"`
     """
-    return m.Logs(services=dict(app.bookings.logs(caller, booking, service, tail)))
+    return m.Logs(services=dict(app.access.logs(caller, booking, service, tail)))
 
 
 @router.get("/bookings/{booking}/events", response_model=list[m.Event], summary="What happened", responses=_LOOK)
@@ -166,4 +166,4 @@ def events(booking: BookingId, app: App, caller: Who) -> list[EventView]:
 
     Example: `curl -H "Authorization: Bearer $ALMANAC_TOKEN" $ALMANAC_URL/api/v1/bookings/b-7k3m9q2x/events`
     """
-    return app.bookings.events(caller, booking)
+    return app.access.events(caller, booking)

@@ -44,7 +44,7 @@ def availability(body: m.AvailabilityBody, app: App, caller: Who, now: Now) -> A
 
     Example: `{"profile": "spark-small", "duration_s": 7200, "seats": 2}`
     """
-    return app.bookings.availability(caller, body.query(), now)
+    return app.finder.availability(caller, body.query(), now)
 
 
 def _profile(view: ProfileView) -> m.Profile:

@@ -1,0 +1,47 @@
+"""Whether Almanac lives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from almanac import __version__
+from almanac.storage.database import Database
+
+LOOP = "loop"
+SILENT_AFTER = timedelta(seconds=15)
+
+
+@dataclass(frozen=True, slots=True)
+class LoopView:
+    """The loop that builds and ends clusters: whether it beat lately, in any process on this database."""
+
+    alive: bool
+    beat_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What ``/health`` tells."""
+
+    status: str
+    version: str
+    loop: LoopView
+
+
+class Healthcheck:
+    """Looks at the database, and by it at the loop."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def check(self, now: datetime) -> Health:
+        """The health as of now.
+
+        Raises:
+            StorageTrouble: the database doesn't answer.
+        """
+        with self._database.read() as unit:
+            beat_at = unit.sites.last_beat(LOOP)
+        alive = beat_at is not None and now - beat_at < SILENT_AFTER
+        return Health("ok", __version__, LoopView(alive, beat_at))
