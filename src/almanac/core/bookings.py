@@ -93,5 +93,7 @@ def status(booking: Booking, phase: Phase | None, now: datetime) -> BookingStatu
     over = booking.target is BookingTarget.RELEASED or booking.window.end <= now
     if over:
         return BookingStatus.ENDED if phase in {None, Phase.GONE} else BookingStatus.ENDING
-    running = {None: BookingStatus.BOOKED, Phase.READY: BookingStatus.READY}
-    return running.get(phase, BookingStatus.BUILDING)
+    if phase is Phase.READY:
+        return BookingStatus.READY
+    waiting = phase in {None, Phase.ABSENT} and now < booking.claim_window.start
+    return BookingStatus.BOOKED if waiting else BookingStatus.BUILDING

@@ -218,9 +218,10 @@ class Calendar:
             start, end = self._first_crowded(groups, start, end)
             free = self._steps.least(start, end)
         lacking, limiting = packing.lacking(free, self._steps.capacity, wanted)
+        in_gap = start >= _ticks(window.end)
         return Shortfall(
             RESOURCE_NAMES[limiting],
-            Window(_instant(start), _instant(end)),
+            Window(_instant(start), _instant(end) if in_gap else min(_instant(end), window.end)),
             int(lacking[limiting]),
             Resources(*map(int, lacking)),
             ever,

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from almanac.core.errors import BadRequest
+from almanac.core.packing import Placement
 from almanac.core.ports import PlacedNode
-from almanac.core.resources import Flavor, NodeGroup
+from almanac.core.resources import Claim, Flavor, Holder, NodeGroup, Resources
+from almanac.core.windows import Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +72,54 @@ class Profile:
         return (head, NodeGroup("worker", flavors[self.worker], self.workers_for(seats)))
 
 
-def name_nodes(placed: tuple[tuple[NodeGroup, str, int], ...]) -> tuple[PlacedNode, ...]:
-    """Name the nodes of ``(group, host, count)`` parts: ``head``, ``worker-1``, ``worker-2``, ..."""
+def name_nodes(placements: Iterable[Placement]) -> tuple[PlacedNode, ...]:
+    """The nodes of placements, named ``head``, ``worker-1``, ``worker-2``, ..."""
     nodes: list[PlacedNode] = []
-    numbers: dict[str, int] = {}
-    for group, host, count in placed:
-        for _ in range(count):
-            numbers[group.role] = numbers.get(group.role, 0) + 1
-            name = group.role if group.role == "head" else f"{group.role}-{numbers[group.role]}"
-            nodes.append(PlacedNode(name, group.role, group.flavor, host))
+    numbers: Counter[str] = Counter()
+    for placed in placements:
+        role = placed.group.role
+        for _ in range(placed.count):
+            numbers[role] += 1
+            name = role if role == "head" else f"{role}-{numbers[role]}"
+            nodes.append(PlacedNode(name, role, placed.group.flavor, placed.host))
     return tuple(nodes)
+
+
+def claims_for(
+    site: str,
+    placements: Iterable[Placement],
+    window: Window,
+    holder: Holder,
+    holder_id: str,
+    expires_at: datetime | None = None,
+) -> list[Claim]:
+    """The claims that placements are, for a holder over a window."""
+    return [
+        Claim(
+            site,
+            placed.host,
+            placed.group.role,
+            placed.group.flavor.name,
+            placed.count,
+            placed.group.flavor.resources * placed.count,
+            window,
+            holder,
+            holder_id,
+            expires_at,
+        )
+        for placed in placements
+    ]
+
+
+def placements_of(claims: Iterable[Claim], flavors: Mapping[str, Flavor]) -> tuple[Placement, ...]:
+    """The placements that claims are; a flavor that the site has dropped since is known from its claim."""
+    return tuple(
+        Placement(
+            NodeGroup(claim.role, flavors.get(claim.flavor) or _flavor_of(claim), claim.count), claim.host, claim.count
+        )
+        for claim in claims
+    )
+
+
+def _flavor_of(claim: Claim) -> Flavor:
+    return Flavor(claim.flavor, Resources(*(amount // claim.count for amount in claim.resources.vector)))

@@ -92,7 +92,12 @@ def offer_at(
         start: when it should begin; a site's lead time may put it off.
         now: aware UTC.
         elsewhere: sites that weren't asked for, to be named as alternatives.
+
+    Raises:
+        ValueError: no candidate.
     """
+    if not candidates:
+        raise ValueError("there is no site to ask")
     for candidate in candidates:
         offer = _at(candidate, request, start, now)
         if offer is not None:

@@ -239,7 +239,10 @@ class Site(Protocol):
         """Everything here that carries this Almanac's tag, orphans included."""
 
     def hold(self, order: LeaseOrder) -> Iterator[Handle]:
-        """Hold capacity; idempotent by ``order.id``. Yields a handle at every checkpoint, the last when it is held."""
+        """Hold capacity; idempotent by ``order.id``, and with a changed window it converges to that (see ``Limits.extendable``).
+
+        Yields a handle at every checkpoint, the last when it is held.
+        """
 
     def give_back(self, handle: Handle) -> None:
         """End a lease. Already gone is success."""

@@ -1,1 +1,1 @@
-"""Use cases: accounts, bookings, the catalogue, the reconcile tick. They know ports, never a concrete site."""
+"""Use cases: book, extend, cancel, reconcile. They know the ``Site`` port, never a concrete site."""

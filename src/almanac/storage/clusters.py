@@ -67,11 +67,18 @@ class Clusters(Repository):
         return [ClusterRow(*row) for row in self._rows(_WARM_READY, at_site=site, of_profile=profile)]
 
     def for_lease(self, lease_id: str) -> ClusterRow | None:
-        """The cluster that runs (or is to run) in the lease."""
-        row = self._locked(_BY_LEASE, key=lease_id)
+        """The cluster that runs (or is to run) in the lease, locked in a write transaction."""
+        row = self._locked(_BY_LEASE, key=lease_id).one_or_none()
         return None if row is None else ClusterRow(*row)
 
-    def record(self, cluster_id: str, changed_at: datetime, *, if_spec: str | None = None, **facts: Any) -> bool:  # noqa: ANN401 - values of any column
+    def record(
+        self,
+        cluster_id: str,
+        changed_at: datetime,
+        *,
+        if_spec: str | None = None,
+        **facts: Any,  # noqa: ANN401 - values of any column
+    ) -> bool:
         """Write some columns only, so that the loop's facts and people's intent never overwrite each other.
 
         Args:

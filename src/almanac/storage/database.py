@@ -37,6 +37,7 @@ class Database:
         parsed = parse(url)
         self._patience_s = patience.total_seconds()
         self._sqlite = parsed.get_backend_name() == "sqlite"
+        self._trying = stamina.RetryingCaller(attempts=4, timeout=self._patience_s).on(OperationalError)
         # SQLite's writers wait by polling; within this process a lock hands over at once.
         self._turn = threading.Lock()
         if self._sqlite:
@@ -110,7 +111,7 @@ class Database:
     @contextmanager
     def _transaction(self, engine: Engine) -> Iterator[Connection]:
         try:
-            connection, transaction = _begin(engine)
+            connection, transaction = self._trying(_begin, engine)
             with connection, transaction:
                 yield connection
         except (OperationalError, PoolTimeoutError) as error:
@@ -118,7 +119,6 @@ class Database:
             raise _trouble(str(cause).splitlines()[0]) from error
 
 
-@stamina.retry(on=OperationalError, attempts=4, timeout=30.0)
 def _begin(engine: Engine) -> tuple[Connection, Transaction]:
     """Only the beginning is tried again: later, nobody but the caller knows what may be repeated."""
     connection = engine.connect()

@@ -121,7 +121,7 @@ class People(Repository):
 
     def memberships(self, person: str) -> dict[str, str]:
         """A person's role in each of their projects."""
-        return dict(self._rows(_MEMBERSHIPS, key=person).tuples())
+        return dict(self._rows(_MEMBERSHIPS, key=person).tuples().all())
 
     def members(self, project: str) -> dict[str, str]:
         """Each member's role in a project."""

@@ -34,7 +34,7 @@ class ClusterRow:
     """A cluster: intent (``target``), fact (``phase``, ``handle``, ...) and what the loop needs to go on after a crash.
 
     Attributes:
-        lease_id: the lease that it runs in.
+        lease_id: the lease that it runs in, alone.
         spec: the services' own JSON text, without secrets.
         changed_at: when the row was last written; rows changed since an observation began are left for the next tick.
         booking_id: None for a warm cluster.

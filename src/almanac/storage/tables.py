@@ -121,7 +121,7 @@ class _Clusters(TypedColumns):
     id: Named[str] = Column(primary_key=True)
     profile: Named[str]
     site: Named[str]
-    lease_id: Named[str] = Column(index=True)
+    lease_id: Named[str] = Column(unique=True)
     spec: Named[str]
     created_at: Named[datetime] = Column(UtcDateTime)
     changed_at: Named[datetime] = Column(UtcDateTime)

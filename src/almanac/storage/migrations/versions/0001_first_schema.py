@@ -397,8 +397,8 @@ def _clusters() -> None:
         sa.ForeignKeyConstraint(["booking_id"], ["bookings.id"], name=op.f("fk_clusters_booking_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_clusters")),
         sa.UniqueConstraint("booking_id", name=op.f("uq_clusters_booking_id")),
+        sa.UniqueConstraint("lease_id", name=op.f("uq_clusters_lease_id")),
     )
-    op.create_index(op.f("ix_clusters_lease_id"), "clusters", ["lease_id"], unique=False)
     op.create_index(
         "ix_clusters_unfinished",
         "clusters",

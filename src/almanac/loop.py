@@ -1,0 +1,63 @@
+"""The one long-running loop: elected, woken by changes, at most one tick at a time."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+from datetime import timedelta
+
+from almanac.factory import Almanac
+
+log = logging.getLogger(__name__)
+
+LEADER = "loop"
+LEADER_TTL = timedelta(seconds=15)
+"""A leader that hasn't beaten for this long has lost the post; its actions are idempotent if it was only slow."""
+
+
+class Loop:
+    """Ticks while it leads; a second Almanac on the same database stands by.
+
+    Args:
+        app: the composed application.
+        tick_s: longest wait between two ticks, in seconds.
+    """
+
+    def __init__(self, app: Almanac, tick_s: float) -> None:
+        self._app = app
+        self._tick_s = tick_s
+        self._wake = app.wake
+        self._stop = threading.Event()
+        self._holder = f"{socket.gethostname()}:{os.getpid()}:{id(self):x}"
+        self._thread = threading.Thread(target=self._run, name="almanac-loop", daemon=True)
+
+    def start(self) -> None:
+        """Start the loop's thread."""
+        self._thread.start()
+
+    def stop(self, timeout_s: float = 30) -> None:
+        """Ask it to stop after the present tick, and wait for that."""
+        self._stop.set()
+        self._wake.set()
+        self._thread.join(timeout_s)
+        with self._app.database.write() as unit:
+            unit.sites.resign(LEADER, self._holder)
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            busy = self._turn()
+            self._wake.wait(0.2 if busy else self._tick_s)
+            self._wake.clear()
+
+    def _turn(self) -> bool:
+        """One tick if this process leads. Returns whether something is under way, so that the next comes sooner."""
+        try:
+            now = self._app.clock()
+            with self._app.database.write() as unit:
+                leads = unit.sites.lead(LEADER, self._holder, now, LEADER_TTL)
+            return leads and self._app.reconciler.tick()
+        except Exception:  # the loop outlives whatever a tick meets; the next tick looks again
+            log.exception("tick failed")
+            return False

@@ -1,0 +1,197 @@
+"""Sites and profiles: what there is to book, and where."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from almanac.core.catalogue import Profile
+from almanac.core.errors import AlmanacError, NotFound, SiteTrouble, UnknownProfile
+from almanac.core.ports import Limits, Site, SiteCapacity, SiteError
+from almanac.core.resources import Flavor, Resources
+from almanac.core.windows import Window
+from almanac.services.views import NodeView, ProfileView, SiteView
+from almanac.storage.database import Database
+
+_FRESH = timedelta(seconds=30)
+
+
+class Catalogue:
+    """The sites of this Almanac and the profiles that people book.
+
+    A site's capacity is asked for at most every 30 seconds; while a site is in trouble its last known capacity stands.
+    """
+
+    def __init__(self, database: Database, sites: Sequence[Site], profiles: Sequence[Profile]) -> None:
+        self._database = database
+        self._sites = {site.name: site for site in sites}
+        self._profiles = {profile.name: profile for profile in profiles}
+        self._known: dict[str, tuple[datetime, SiteCapacity]] = {}
+        self._trouble: dict[str, str] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All sites' names, in the operator's order of preference."""
+        return tuple(self._sites)
+
+    @property
+    def all_profiles(self) -> tuple[Profile, ...]:
+        """All profiles, in catalogue order."""
+        return tuple(self._profiles.values())
+
+    def site(self, name: str) -> Site:
+        """The site of that name.
+
+        Raises:
+            NotFound: there is none.
+        """
+        if name not in self._sites:
+            raise NotFound(f"There is no site {name}.", hint=f"Sites: {', '.join(self._sites)}.")
+        return self._sites[name]
+
+    def profile(self, name: str) -> Profile:
+        """The profile of that name.
+
+        Raises:
+            UnknownProfile: there is none; the hint lists what there is.
+        """
+        if name not in self._profiles:
+            raise UnknownProfile(f"There is no profile {name}.", hint=f"Profiles: {', '.join(self._profiles)}.")
+        return self._profiles[name]
+
+    def profile_or_plain(self, name: str) -> Profile:
+        """The profile of that name, or, if the operator has removed it since, one with the usual rules."""
+        return self._profiles.get(name) or Profile(name, name, head="")
+
+    def capacity(self, site: str, now: datetime) -> SiteCapacity:
+        """The site's capacity, at most 30 s old unless the site is in trouble.
+
+        Raises:
+            SiteTrouble: it has never answered.
+        """
+        with self._lock:
+            known = self._known.get(site)
+            if known is not None and now - known[0] < _FRESH:
+                return known[1]
+        try:
+            fresh = self.site(site).capacity()
+        except SiteError as error:
+            self._trouble[site] = str(error)
+            if known is None:
+                raise SiteTrouble(
+                    f"The site {site} doesn't answer: {error}", hint="Try another site, or later."
+                ) from None
+            return known[1]
+        with self._lock:
+            self._known[site] = (now, fresh)
+            self._trouble.pop(site, None)
+        return fresh
+
+    def limits(self, site: str, now: datetime) -> Limits:
+        """The site's limits; the usual ones for a site that is gone or has never answered."""
+        try:
+            return self.capacity(site, now).limits
+        except AlmanacError:
+            return Limits()
+
+    def reserved(self, site: str, now: datetime) -> bool:
+        """Whether the site truly holds capacity ahead of time."""
+        try:
+            return self.capacity(site, now).reserved
+        except AlmanacError:
+            return False
+
+    def flavors(self, site: str, now: datetime) -> Mapping[str, Flavor]:
+        """The site's flavors by name."""
+        return {flavor.name: flavor for flavor in self.capacity(site, now).flavors}
+
+    def offering(self, profile: Profile, now: datetime, wish: str | None = None) -> tuple[str, ...]:
+        """The sites that offer a profile now: not drained, with its flavors, and the wished one only if there is a wish.
+
+        Raises:
+            NotFound: the wished site doesn't exist.
+            SiteTrouble: none offers it; the message says why for each.
+        """
+        names = (self.site(wish).name,) if wish else (profile.sites or self.names)
+        why_not = {name: self._why_not(profile, name, now) for name in names if name in self._sites}
+        found = tuple(name for name, why in why_not.items() if not why)
+        if not found:
+            reasons = "; ".join(f"{name} {why}" for name, why in why_not.items()) or "there are no sites"
+            others = [
+                p.name
+                for p in self.all_profiles
+                if any(not self._why_not(p, n, now) for n in names if n in self._sites)
+            ]
+            hint = (
+                f"Offered there: {', '.join(others)}."
+                if others
+                else "Ask the operator (almanac sites shows each site)."
+            )
+            raise SiteTrouble(f"No site offers {profile.name} now: {reasons}.", hint=hint)
+        return found
+
+    def _why_not(self, profile: Profile, name: str, now: datetime) -> str:
+        if profile.sites and name not in profile.sites:
+            return "doesn't offer it"
+        with self._database.read() as unit:
+            if unit.sites.drained(name):
+                return "is being drained"
+        try:
+            flavors = self.flavors(name, now)
+        except SiteTrouble as trouble:
+            return trouble.message
+        missing = [flavor for flavor in (profile.head, profile.worker) if flavor and flavor not in flavors]
+        return f"has no flavor {' or '.join(missing)}" if missing else ""
+
+    def profiles(self, now: datetime) -> list[ProfileView]:
+        """All profiles with where they are offered; a profile that no site can carry has no sites."""
+        return [self._profile_view(profile, now) for profile in self.all_profiles]
+
+    def _profile_view(self, profile: Profile, now: datetime) -> ProfileView:
+        sites = tuple(name for name in self.names if not self._why_not(profile, name, now))
+        flavors = self.flavors(sites[0], now) if sites else {}
+
+        def node(flavor: str) -> NodeView:
+            return NodeView(flavor, flavors[flavor].resources if flavor in flavors else Resources())
+
+        return ProfileView(
+            profile.name,
+            profile.title,
+            sites,
+            profile.workers,
+            profile.max_workers,
+            profile.seats_per_worker,
+            profile.max_seats,
+            node(profile.head),
+            node(profile.worker) if profile.worker else None,
+            profile.max_duration,
+            profile.warm,
+        )
+
+    def sites(self, now: datetime) -> list[SiteView]:
+        """All sites with what is free at this moment."""
+        return [self._site_view(name, now) for name in self.names]
+
+    def _site_view(self, name: str, now: datetime) -> SiteView:
+        with self._database.read() as unit:
+            drained = unit.sites.drained(name) is not None
+            claims = unit.claims.current(name, now)
+        try:
+            known = self.capacity(name, now)
+        except SiteTrouble as trouble:
+            nothing = Resources()
+            return SiteView(name, False, "", drained, trouble.message, (), nothing, nothing)
+        total = sum((host.resources for host in known.hosts), Resources())
+        moment = Window(now, now + timedelta(microseconds=1))
+        used = sum((claim.resources for claim in claims if claim.window.overlaps(moment)), Resources())
+        hosts = tuple((host.name, host.resources) for host in known.hosts)
+        trouble_text = self._trouble.get(name)
+        return SiteView(name, known.reserved, known.isolation, drained, trouble_text, hosts, total, total - used)
+
+    def set_drained(self, name: str, now: datetime | None) -> None:
+        """Stop (or, with None, resume) placing bookings at a site; what runs there goes on."""
+        self.site(name)
+        with self._database.write() as unit:
+            unit.sites.set_drained(name, now)

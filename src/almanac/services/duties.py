@@ -1,0 +1,161 @@
+"""What the clock asks for: offers that expire, bookings that end, warnings, unused platforms, the warm pool.
+
+Also what follows, for people and the ledger, when the loop finds a cluster ready, gone or failed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from almanac.core.bookings import Booking, BookingTarget, Phase
+from almanac.core.catalogue import Profile
+from almanac.core.rules import Reason, Verdict, verdict
+from almanac.services import lifecycle
+from almanac.services.calendars import Calendars, Change
+from almanac.services.catalogue import Catalogue
+from almanac.services.warm import WarmPool
+from almanac.storage.database import Database
+from almanac.storage.rows import ClusterRow, ClusterTarget, EventRow, LeaseRow, LeaseTarget
+
+_ENDED = {
+    Reason.END: ("ended", "The booking's time is over."),
+    Reason.IDLE: ("released", "Released: it had not been used for {minutes} minutes."),
+    Reason.NO_SHOW: ("released", "Released: nobody had used it {minutes} minutes after its start."),
+}
+
+
+class Duties:
+    """The rules in time, each in a transaction of its own, each harmless when repeated."""
+
+    def __init__(self, database: Database, catalogue: Catalogue, calendars: Calendars, warm: WarmPool) -> None:
+        self._database = database
+        self._catalogue = catalogue
+        self._calendars = calendars
+        self._warm = warm
+
+    def perform(self, now: datetime) -> None:
+        """Do what is due."""
+        self._expire_offers(now)
+        self._judge(now)
+        self._warm.adjust(now)
+
+    def _expire_offers(self, now: datetime) -> None:
+        with self._database.read() as unit:
+            expired = unit.bookings.expired_offers(now)
+        for offer in expired:
+            with self._calendars.changing(offer.site, now) as change:
+                fresh = change.unit.bookings.get(offer.id)
+                if fresh is not None and fresh.target is BookingTarget.OFFERED:
+                    change.drop(offer.id)
+                    change.unit.bookings.replace(replace(fresh, target=BookingTarget.CANCELLED, ended_at=now))
+                    lifecycle.tell(change.unit, offer, now, "expired", "The offer was not accepted in time.")
+
+    def _judge(self, now: datetime) -> None:
+        """Warn about, and end, the bookings for which it is time."""
+        with self._database.read() as unit:
+            running = unit.bookings.due(now)
+            clusters = unit.clusters.for_bookings([booking.id for booking in running])
+        for booking in running:
+            cluster = clusters.get(booking.id)
+            found = self._verdict(booking, cluster)
+            if found.end_at <= now:
+                self._end(booking, found, now)
+            elif cluster is not None and found.warn_at <= now and cluster.warned != _mark(found):
+                self._warn(booking, cluster, found, now)
+
+    def _verdict(self, booking: Booking, cluster: ClusterRow | None) -> Verdict:
+        return verdict_of(self._catalogue.profile_or_plain(booking.profile), booking, cluster)
+
+    def _warn(self, booking: Booking, cluster: ClusterRow, found: Verdict, now: datetime) -> None:
+        with self._database.write() as unit:
+            unit.clusters.record(cluster.id, now, warned=_mark(found))
+            lifecycle.tell(unit, booking, now, "warned", found.warning(booking.id))
+
+    def _end(self, booking: Booking, found: Verdict, now: datetime) -> None:
+        profile = self._catalogue.profile_or_plain(booking.profile)
+        limit = profile.idle_after if found.reason is Reason.IDLE else profile.no_show_after
+        kind, message = _ENDED[found.reason]
+        with self._calendars.changing(booking.site, now) as change:
+            fresh = change.unit.bookings.get(booking.id)
+            if fresh is None or fresh.target is not BookingTarget.CONFIRMED or fresh.window.end != booking.window.end:
+                return  # a person was quicker
+            cluster = change.unit.clusters.for_booking(booking.id)
+            if self._verdict(fresh, cluster).end_at > now:
+                return
+            self._finish(change, fresh, now)
+            minutes = int((limit or timedelta(0)).total_seconds() // 60)
+            lifecycle.tell(change.unit, fresh, now, kind, message.format(minutes=minutes))
+
+    def _finish(self, change: Change, booking: Booking, now: datetime, *, free: bool = False) -> None:
+        teardown = change.capacity.limits.teardown
+        lifecycle.end(change.unit, booking, now, target=BookingTarget.RELEASED, teardown=teardown, free=free)
+        change.reload(booking.id)
+
+    # What the loop found:
+
+    def tell(self, row: ClusterRow, kind: str, message: str, now: datetime) -> None:
+        """Append an event of a cluster (and its booking)."""
+        with self._database.write() as unit:
+            booking = unit.bookings.get(row.booking_id) if row.booking_id else None
+            project = booking.project if booking else None
+            unit.events.append(EventRow(now, kind, lifecycle.ALMANAC, message, row.booking_id, row.id, project))
+
+    def ready(self, row: ClusterRow, now: datetime) -> None:
+        """A cluster became usable: measure the build and tell its person."""
+        with self._database.write() as unit:
+            if row.ready_at is None:
+                unit.clusters.record(row.id, now, ready_at=now)
+                if row.build_started_at is not None:
+                    seconds = (now - row.build_started_at).total_seconds()
+                    unit.sites.record_build(row.site, row.profile, seconds, now)
+        self.tell(row, "ready", "The cluster is ready.", now)
+
+    def gone(self, row: ClusterRow, phase: Phase, now: datetime) -> None:
+        """Nothing is left of a cluster: its secrets go, and what was still claimed for its teardown is free."""
+        with self._calendars.changing(row.site, now) as change:
+            change.unit.clusters.record(
+                row.id,
+                now,
+                phase=phase,
+                handle=None,
+                secrets=None,
+                endpoints={},
+                gone_at=now,
+                attempts=0,
+                not_before=None,
+            )
+            change.drop(row.booking_id or row.id)
+        if row.phase not in {Phase.ABSENT, Phase.GONE}:
+            self.tell(row, "gone", "Files and logs are saved; the cluster is torn down.", now)
+
+    def fail_cluster(self, row: ClusterRow, reason: str, now: datetime) -> None:
+        """A cluster can't be had: say why, refund, and let the loop end what was made."""
+        with self._calendars.changing(row.site, now) as change:
+            booking = change.unit.bookings.get(row.booking_id) if row.booking_id else None
+            if booking is not None and booking.target is BookingTarget.CONFIRMED:
+                self._finish(change, booking, now, free=row.ready_at is None)
+                lifecycle.tell(change.unit, booking, now, "failed", reason)
+            change.unit.clusters.record(row.id, now, phase=Phase.FAILED, target=ClusterTarget.GONE, last_error=reason)
+            change.unit.leases.record(row.lease_id, now, target=LeaseTarget.RETURNED)
+
+    def fail_lease(self, row: LeaseRow, reason: str, now: datetime) -> None:
+        """The site won't hold the capacity: the cluster that would stand on it fails with it."""
+        with self._database.read() as unit:
+            cluster = unit.clusters.for_lease(row.id)
+        with self._database.write() as unit:
+            unit.leases.record(row.id, now, target=LeaseTarget.RETURNED, last_error=reason)
+        if cluster is not None:
+            self.fail_cluster(cluster, f"The site {row.site} would not hold the capacity: {reason}", now)
+
+
+def verdict_of(profile: Profile, booking: Booking, cluster: ClusterRow | None) -> Verdict:
+    """The first reason for which a booking would end; only a ready cluster can be unused."""
+    if cluster is None or cluster.phase is not Phase.READY:
+        return verdict(profile, booking.window, None, None)
+    return verdict(profile, booking.window, cluster.ready_at, cluster.last_active)
+
+
+def _mark(found: Verdict) -> str:
+    """What people were warned of; a changed end is worth a new warning."""
+    return f"{found.reason} {found.end_at.isoformat()}"

@@ -1,0 +1,169 @@
+"""How a booking is put into the database, changed there and ended: the rows and lines that always go together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from almanac.core.bookings import Booking, BookingTarget, Phase
+from almanac.core.ledger import Account, Entry, account, charge_so_far, rebalance, settle
+from almanac.core.ports import PlacedNode
+from almanac.core.resources import Claim, Holder
+from almanac.services.records import Plan, dump_nodes, seat_files
+from almanac.storage.rows import ClusterRow, ClusterTarget, EventRow, LeaseRow, LeaseTarget, LedgerRow
+from almanac.storage.unit import Unit
+
+ALMANAC = "almanac"
+"""The actor of what no person did."""
+
+
+def tell(unit: Unit, booking: Booking, now: datetime, kind: str, message: str, actor: str = ALMANAC) -> None:
+    """Append an event of a booking."""
+    unit.events.append(EventRow(now, kind, actor, message, booking_id=booking.id, project=booking.project))
+
+
+def nodes_of(booking: Booking) -> int:
+    """Nodes that a booking pays for: its head and its workers."""
+    return 1 + booking.workers
+
+
+def account_of(unit: Unit, booking: str) -> Account:
+    """A booking's ledger lines, summed."""
+    return account((line.kind, line.node_seconds, line.at) for line in unit.ledger.lines(booking_id=booking))
+
+
+def write_lines(unit: Unit, booking: Booking, entries: Sequence[Entry], at: datetime, actor: str) -> None:
+    """Append a booking's ledger lines."""
+    for entry in entries:
+        unit.ledger.append(
+            LedgerRow(
+                at,
+                booking.window.start,
+                booking.project,
+                booking.site,
+                entry.kind,
+                entry.node_seconds,
+                actor,
+                booking.id,
+            )
+        )
+
+
+def confirm(unit: Unit, booking: Booking, nodes: Sequence[PlacedNode], now: datetime, actor: str) -> None:
+    """Write what a confirmed booking needs beside its claims: a cluster and a lease for the loop, and the ledger's hold."""
+    cluster = f"c-{booking.id[2:]}"
+    plan = Plan(tuple(nodes), seat_files(booking.project, booking.owner, booking.id, booking.seats), logs_of(booking))
+    unit.leases.add(
+        LeaseRow(
+            f"l-{booking.id[2:]}",
+            Holder.BOOKING,
+            booking.id,
+            booking.site,
+            dump_nodes(nodes),
+            booking.claim_window,
+            now,
+            now,
+        )
+    )
+    unit.clusters.add(
+        ClusterRow(
+            cluster,
+            booking.profile,
+            booking.site,
+            f"l-{booking.id[2:]}",
+            plan.dumps(),
+            created_at=now,
+            changed_at=now,
+            build_at=booking.claim_window.start,
+            booking_id=booking.id,
+        )
+    )
+    hold_in_ledger(unit, booking, now, actor)
+
+
+def hold_in_ledger(unit: Unit, booking: Booking, now: datetime, actor: str) -> None:
+    """Hold, or give back, so that the ledger holds what the rest of the booking needs."""
+    write_lines(unit, booking, rebalance(account_of(unit, booking.id), nodes_of(booking), booking.window), now, actor)
+
+
+def logs_of(booking: Booking) -> str:
+    """Where a booking's logs are kept, relative to the site's storage."""
+    return f"{booking.project}/people/{booking.owner}/bookings/{booking.id}/logs"
+
+
+def change_window(
+    unit: Unit, before: Booking, after: Booking, claims: Sequence[Claim], now: datetime, actor: str
+) -> None:
+    """Write a longer or shorter window: booking, claims, lease and ledger."""
+    unit.bookings.replace(after)
+    unit.claims.replace(before.id, claims)
+    for lease in unit.leases.for_holder(before.id):
+        if lease.target is LeaseTarget.HELD:
+            unit.leases.record(lease.id, now, window=after.claim_window, phase=Phase.ABSENT)
+    if after.target is BookingTarget.CONFIRMED:
+        hold_in_ledger(unit, after, now, actor)
+
+
+def end(
+    unit: Unit,
+    booking: Booking,
+    now: datetime,
+    *,
+    target: BookingTarget,
+    teardown: timedelta,
+    free: bool = False,
+    actor: str = ALMANAC,
+) -> Booking:
+    """End a confirmed booking: settle its ledger, free its capacity after the teardown, tell the loop to tear down.
+
+    Args:
+        unit: the transaction; the site's pool must have been touched in it.
+        booking: a confirmed booking.
+        now: aware UTC; the booking ends at the earlier of this and its window's end.
+        target: CANCELLED or RELEASED.
+        teardown: how long its capacity stays taken.
+        free: refund everything that wasn't charged yet (it failed, or never began).
+        actor: who ended it.
+    """
+    ended_at = min(now, booking.window.end)
+    cluster = unit.clusters.for_booking(booking.id)
+    ready_at = cluster.ready_at if cluster is not None else None
+    usable_from = None if free or ready_at is None else max(ready_at, booking.window.start)
+    write_lines(
+        unit, booking, settle(account_of(unit, booking.id), nodes_of(booking), usable_from, ended_at), now, actor
+    )
+    ended = replace(booking, target=target, ended_at=ended_at)
+    unit.bookings.replace(ended)
+    _free_claims(unit, booking, cluster, now, teardown)
+    if cluster is not None:
+        unit.clusters.record(cluster.id, now, target=ClusterTarget.GONE, not_before=None)
+    for lease in unit.leases.for_holder(booking.id):
+        unit.leases.record(lease.id, now, target=LeaseTarget.RETURNED, not_before=None)
+    return ended
+
+
+def _free_claims(unit: Unit, booking: Booking, cluster: ClusterRow | None, now: datetime, teardown: timedelta) -> None:
+    """Nothing was built: free at once. Else the teardown still takes the capacity; `gone` frees what is left of it."""
+    built = cluster is not None and cluster.phase not in {Phase.ABSENT, Phase.GONE}
+    if not built:
+        unit.claims.remove(booking.id)
+        return
+    end_at = now + teardown
+    shorter = [
+        replace(claim, window=replace(claim.window, end=min(claim.window.end, end_at)))
+        for claim in unit.claims.for_holder(booking.id)
+        if claim.window.start < end_at
+    ]
+    unit.claims.replace(booking.id, shorter)
+
+
+def charge_elapsed(unit: Unit, booking: Booking, now: datetime, actor: str) -> None:
+    """Charge the time used so far at the present size; to be done before a running booking changes size."""
+    cluster = unit.clusters.for_booking(booking.id)
+    if cluster is None or cluster.ready_at is None or now <= booking.window.start:
+        return
+    usable_from = max(cluster.ready_at, booking.window.start)
+    write_lines(
+        unit, booking, charge_so_far(account_of(unit, booking.id), nodes_of(booking), usable_from, now), now, actor
+    )

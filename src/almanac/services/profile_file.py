@@ -1,0 +1,161 @@
+"""The operator's catalogue: profiles and flavors in one TOML file, checked on load with line numbers.
+
+Example::
+
+    [flavors.big]
+    cores = 8
+    memory_mib = 32768
+    disk_gib = 100
+
+    [profiles.spark-big]
+    title = "For the whole catalogue"
+    head = "head-large"
+    worker = "big"
+    workers = 4
+    max_duration = "12h"
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from almanac.core.catalogue import Profile
+from almanac.core.errors import BadRequest
+from almanac.core.resources import Flavor, Resources
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def duration(value: object) -> timedelta | None:
+    """``"90m"``, ``"1h30m"``, ``"2d"`` or ``"never"`` (None).
+
+    Raises:
+        ValueError: anything else.
+    """
+    if value == "never":
+        return None
+    parts = re.findall(r"(\d+)\s*([smhd])", value) if isinstance(value, str) else []
+    if not parts or re.sub(r"\d+\s*[smhd]|\s", "", str(value)):
+        raise ValueError('write a duration such as "90m", "1h30m", "2d" or "never"')
+    return timedelta(seconds=sum(int(number) * _UNITS[unit] for number, unit in parts))
+
+
+Duration = Annotated[timedelta, BeforeValidator(duration)]
+MaybeDuration = Annotated[timedelta | None, BeforeValidator(duration)]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,39}$")]
+
+
+class _FlavorEntry(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    cores: int = Field(ge=1, le=4096)
+    memory_mib: int = Field(ge=256)
+    disk_gib: int = Field(ge=0, default=0)
+    gpus: int = Field(ge=0, default=0)
+    nvme: bool = False
+
+
+class _ProfileEntry(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    title: str = Field(min_length=1, max_length=200)
+    head: Name
+    worker: str = ""
+    workers: int = Field(ge=0, default=0)
+    max_workers: int | None = Field(ge=0, default=None)
+    seats_per_worker: int = Field(ge=1, default=1)
+    max_seats: int = Field(ge=1, le=500, default=1)
+    max_duration: Duration = timedelta(hours=12)
+    idle_after: MaybeDuration = timedelta(hours=2)
+    no_show_after: MaybeDuration = timedelta(minutes=45)
+    warn_before: Duration = timedelta(minutes=10)
+    warm: int = Field(ge=0, le=100, default=0)
+    sites: tuple[str, ...] = ()
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    flavors: dict[Name, _FlavorEntry] = {}
+    profiles: dict[Name, _ProfileEntry] = {}
+    warm: dict[Name, Annotated[int, Field(ge=0, le=100)]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileFile:
+    """What the file says: more flavors, more (or replaced) profiles, and how many of each stand ready."""
+
+    flavors: tuple[Flavor, ...] = ()
+    profiles: tuple[Profile, ...] = ()
+    warm: Mapping[str, int] | None = None
+
+
+def read(path: Path) -> ProfileFile:
+    """Read and check a catalogue file.
+
+    Raises:
+        BadRequest: it can't be read or isn't right; the message names each line and what is allowed there.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        parsed = _File.model_validate(tomllib.loads(text))
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadRequest(
+            f"The catalogue {path} can't be read: {error}.", hint="Check the path and its permissions."
+        ) from None
+    except tomllib.TOMLDecodeError as error:
+        raise BadRequest(f"{path}: {error}.", hint="The catalogue is a TOML file.") from None
+    except ValidationError as error:
+        lines = [f"{path}:{_line(text, e['loc'])}: {_where(e['loc'])}: {e['msg']}" for e in error.errors()]
+        raise BadRequest("\n".join(lines), hint="Mend these lines and start again.") from None
+    return ProfileFile(_flavors(parsed), tuple(_profile(n, e) for n, e in parsed.profiles.items()), parsed.warm)
+
+
+def merged(profiles: Sequence[Profile], file: ProfileFile) -> tuple[Profile, ...]:
+    """The built-in profiles with the file's laid over them.
+
+    Raises:
+        BadRequest: ``[warm]`` names a profile that doesn't exist.
+    """
+    catalogue = {profile.name: profile for profile in profiles} | {profile.name: profile for profile in file.profiles}
+    for name, count in (file.warm or {}).items():
+        if name not in catalogue:
+            raise BadRequest(f"[warm] names {name}, which is no profile.", hint=f"Profiles: {', '.join(catalogue)}.")
+        catalogue[name] = replace(catalogue[name], warm=count)
+    return tuple(catalogue.values())
+
+
+def _flavors(parsed: _File) -> tuple[Flavor, ...]:
+    return tuple(
+        Flavor(name, Resources(e.cores, e.memory_mib, e.disk_gib, e.gpus), e.nvme) for name, e in parsed.flavors.items()
+    )
+
+
+def _profile(name: str, entry: _ProfileEntry) -> Profile:
+    facts = entry.model_dump()
+    most = facts.pop("max_workers")
+    return Profile(name=name, max_workers=max(entry.workers, most or 0), **facts)
+
+
+def _where(location: tuple[Any, ...]) -> str:
+    return ".".join(str(part) for part in location)
+
+
+def _line(text: str, location: tuple[Any, ...]) -> int:
+    """The line of a key (or of its table's header) in the file; 1 if it can't be found."""
+    lines = text.splitlines()
+    table = ".".join(rf'"?{re.escape(str(part))}"?' for part in location[:2])
+    header = next((i for i, line in enumerate(lines) if re.match(rf"\s*\[\s*{table}\s*\]", line)), None)
+    if header is None:
+        header = next((i for i, line in enumerate(lines) if location and re.match(rf"\s*\[\s*{location[0]}", line)), 0)
+    for offset, line in enumerate(lines[header + 1 :], start=header + 2):
+        if line.lstrip().startswith("["):
+            break
+        if len(location) > 1 and re.match(rf'\s*"?{re.escape(str(location[-1]))}"?\s*=', line):
+            return offset
+    return header + 1

@@ -1,0 +1,260 @@
+"""One tick: rules in time, then look at the sites, decide, act, and write down each step."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from almanac.core.bookings import Phase
+from almanac.core.ports import ClusterState, Handle, NoRoom, Observation, Permanent, SeenCluster, SiteError, Temporary
+from almanac.core.reconcile import (
+    Action,
+    Desired,
+    EndOrphan,
+    GiveBack,
+    Hold,
+    Record,
+    Start,
+    Stop,
+    WantedCluster,
+    WantedLease,
+    decide,
+)
+from almanac.services.catalogue import Catalogue
+from almanac.services.duties import Duties
+from almanac.services.records import Plan, load_order
+from almanac.services.vault import Vault
+from almanac.storage.database import Database
+from almanac.storage.rows import ClusterRow, LeaseRow
+
+log = logging.getLogger(__name__)
+
+NO_ROOM_TRIES = 6
+"""A site that says "no room" for what we know to be free is asked this often (a teardown may be slow) before we give up."""
+
+
+def backoff(attempts: int, asked: timedelta | None) -> timedelta:
+    """How long to wait after the ``attempts``-th trouble in a row: what the site asked for, else 1 s doubling to 60 s."""
+    return asked if asked is not None else timedelta(seconds=min(60, 2 ** min(attempts, 6)))
+
+
+class Reconciler:
+    """Brings the sites to what the database wants. One at a time (the loop is elected)."""
+
+    def __init__(
+        self, database: Database, catalogue: Catalogue, vault: Vault, duties: Duties, clock: Callable[[], datetime]
+    ) -> None:
+        self._database = database
+        self._catalogue = catalogue
+        self._vault = vault
+        self._duties = duties
+        self._clock = clock
+        self._plans: dict[str, tuple[str, Plan]] = {}
+
+    def tick(self) -> bool:
+        """One look and what follows from it.
+
+        Returns:
+            Whether something is under way (a build, a teardown), so that the next look should come soon.
+        """
+        self._duties.perform(self._clock())
+        observed = self._observe()
+        now = self._clock()
+        with self._database.read() as unit:
+            leases = {row.id: row for row in unit.leases.unfinished()}
+            clusters = {row.id: row for row in unit.clusters.unfinished()}
+        desired = self._desired(leases.values(), clusters.values(), observed, now)
+        actions = decide(desired, observed, now)
+        for action in actions:
+            self._do(action, leases, clusters)
+        self._plans = {key: plan for key, plan in self._plans.items() if key in clusters}
+        return any(self._is_news(action, clusters) for action in actions)
+
+    def _observe(self) -> dict[str, Observation]:
+        observed: dict[str, Observation] = {}
+        for name in self._catalogue.names:
+            try:
+                observed[name] = self._catalogue.site(name).observe()
+            except SiteError as error:
+                log.warning("site %s doesn't answer: %s", name, error)
+        return observed
+
+    def _desired(
+        self,
+        leases: Iterable[LeaseRow],
+        clusters: Iterable[ClusterRow],
+        observed: Mapping[str, Observation],
+        now: datetime,
+    ) -> Desired:
+        room = {
+            (site, host.name): host.resources for site in observed for host in self._catalogue.capacity(site, now).hosts
+        }
+        return Desired([_wanted_lease(row) for row in leases], [self._wanted_cluster(row) for row in clusters], room)
+
+    def _wanted_cluster(self, row: ClusterRow) -> WantedCluster:
+        return WantedCluster(
+            id=row.id,
+            site=row.site,
+            lease=row.lease_id,
+            wanted=row.target == "running",
+            phase=row.phase,
+            handle=row.handle,
+            spec_applied=row.spec_applied,
+            build_at=row.build_at,
+            takes=self._plan(row).takes if row.build_at <= self._clock() or row.phase is not Phase.ABSENT else {},
+            changed_at=row.changed_at,
+            not_before=row.not_before,
+            build_started_at=row.build_started_at,
+        )
+
+    def _plan(self, row: ClusterRow) -> Plan:
+        kept = self._plans.get(row.id)
+        if kept is None or kept[0] != row.spec:
+            kept = self._plans[row.id] = (row.spec, Plan.loads(row.spec))
+        return kept[1]
+
+    @staticmethod
+    def _is_news(action: Action, clusters: Mapping[str, ClusterRow]) -> bool:
+        """Whether an action is more than the routine look at a ready cluster."""
+        return not isinstance(action, Record) or clusters[action.cluster].phase is not Phase.READY
+
+    def _do(self, action: Action, leases: Mapping[str, LeaseRow], clusters: Mapping[str, ClusterRow]) -> None:
+        match action:
+            case Hold(lease):
+                self._hold(leases[lease])
+            case GiveBack(lease, handle, again):
+                self._give_back(leases[lease], handle, again=again)
+            case Start(cluster, why):
+                self._start(clusters[cluster], why)
+            case Stop(cluster, handle):
+                self._stop(clusters[cluster], handle)
+            case Record(cluster, seen):
+                self._record(clusters[cluster], seen)
+            case EndOrphan():
+                self._end_orphan(action)
+
+    # Each step below saves what it knows before the next risky call, so that a crash between two is mended by a later tick.
+
+    def _hold(self, row: LeaseRow) -> None:
+        site = self._catalogue.site(row.site)
+        self._lease(row.id, phase=Phase.STARTING)
+        try:
+            for handle in site.hold(load_order(row.id, row.window, row.order)):
+                self._lease(row.id, handle=dict(handle))
+        except SiteError as error:
+            self._lease_trouble(row, error)
+        else:
+            self._lease(row.id, if_window=row.window, phase=Phase.READY, attempts=0, not_before=None, last_error=None)
+
+    def _give_back(self, row: LeaseRow, handle: Handle | None, *, again: bool) -> None:
+        try:
+            if handle is not None:
+                self._catalogue.site(row.site).give_back(handle)
+        except SiteError as error:
+            self._lease_trouble(row, error)
+        else:
+            self._lease(row.id, phase=Phase.ABSENT if again else Phase.GONE, handle=None, attempts=row.attempts + again)
+
+    def _start(self, row: ClusterRow, why: str) -> None:
+        site = self._catalogue.site(row.site)
+        spec, sealed = row.spec, row.secrets
+        if sealed is None:  # secrets are made at build, and saved before anything uses them
+            sealed = self._vault.seal(self._vault.make(tuple(self._plan(row).seats)))
+        started = row.build_started_at or self._clock()
+        self._cluster(
+            row.id,
+            phase=Phase.READY if why == "converge" and row.phase is Phase.READY else Phase.STARTING,
+            secrets=sealed,
+            build_started_at=started,
+        )
+        if why == "build":
+            self._duties.tell(row, "building", "The cluster is being built.", self._clock())
+        elif why in {"dead", "gone"}:
+            self._duties.tell(
+                row, "mending", f"The cluster is being mended: {row.last_error or 'it had stopped'}", self._clock()
+            )
+        try:
+            whole = self._plan(row).spec(row.id, row.lease_id, row.profile, self._vault.open(sealed))
+            for handle in site.start(whole):
+                self._cluster(row.id, handle=dict(handle))
+        except SiteError as error:
+            self._cluster_trouble(row, error)
+        else:
+            self._cluster(row.id, if_spec=spec, spec_applied=True, attempts=0, not_before=None)
+
+    def _stop(self, row: ClusterRow, handle: Handle | None) -> None:
+        failed = row.phase is Phase.FAILED
+        if not failed:
+            self._cluster(row.id, phase=Phase.STOPPING)
+        try:
+            if handle is not None:
+                for checkpoint in self._catalogue.site(row.site).stop(handle):
+                    self._cluster(row.id, handle=dict(checkpoint))
+        except SiteError as error:
+            self._cluster_trouble(row, error, may_fail=False)
+        else:
+            self._duties.gone(row, Phase.FAILED if failed else Phase.GONE, self._clock())
+
+    def _record(self, row: ClusterRow, seen: SeenCluster) -> None:
+        phase = row.phase
+        if seen.state is ClusterState.READY and row.spec_applied and phase is Phase.STARTING:
+            phase = Phase.READY
+        facts = {
+            "done": seen.done,
+            "total": seen.total,
+            "doing": seen.doing,
+            "endpoints": dict(seen.endpoints),
+            "last_active": seen.last_active or row.last_active,
+            "last_error": seen.reason or None,
+            "phase": phase,
+        }
+        changed = {name: value for name, value in facts.items() if getattr(row, name) != value}
+        if changed:
+            self._cluster(row.id, **changed)
+        if phase is Phase.READY and row.phase is not Phase.READY:
+            self._duties.ready(row, self._clock())
+
+    def _end_orphan(self, action: EndOrphan) -> None:
+        site = self._catalogue.site(action.site)
+        log.warning("ending an orphan at %s: %s %s", action.site, "lease" if action.lease else "cluster", action.id)
+        try:
+            if action.lease:
+                site.give_back(action.handle)
+            else:
+                for _ in site.stop(action.handle):
+                    pass
+        except SiteError as error:
+            log.warning("the orphan %s at %s could not be ended yet: %s", action.id, action.site, error)
+
+    def _lease_trouble(self, row: LeaseRow, error: SiteError) -> None:
+        attempts = row.attempts + 1
+        if isinstance(error, Permanent) or (isinstance(error, NoRoom) and attempts >= NO_ROOM_TRIES):
+            self._duties.fail_lease(row, str(error), self._clock())
+            return
+        self._lease(row.id, attempts=attempts, not_before=self._later(attempts, error), last_error=str(error))
+
+    def _cluster_trouble(self, row: ClusterRow, error: SiteError, *, may_fail: bool = True) -> None:
+        attempts = row.attempts + 1
+        if may_fail and (isinstance(error, Permanent) or (isinstance(error, NoRoom) and attempts >= NO_ROOM_TRIES)):
+            self._duties.fail_cluster(row, str(error), self._clock())
+            return
+        self._cluster(row.id, attempts=attempts, not_before=self._later(attempts, error), last_error=str(error))
+
+    def _later(self, attempts: int, error: SiteError) -> datetime:
+        return self._clock() + backoff(attempts, error.retry_after if isinstance(error, Temporary) else None)
+
+    def _lease(self, lease: str, **facts: Any) -> None:  # noqa: ANN401 - values of any column
+        with self._database.write() as unit:
+            unit.leases.record(lease, self._clock(), **facts)
+
+    def _cluster(self, cluster: str, **facts: Any) -> None:  # noqa: ANN401 - values of any column
+        with self._database.write() as unit:
+            unit.clusters.record(cluster, self._clock(), **facts)
+
+
+def _wanted_lease(row: LeaseRow) -> WantedLease:
+    return WantedLease(
+        row.id, row.site, row.target == "held", row.phase, row.window, row.handle, row.changed_at, row.not_before
+    )

@@ -1,0 +1,174 @@
+"""The warm pool: clusters that stand ready, so that a walk-in starts at once.
+
+A warm cluster's claim gives way to every booking: bookings are placed as if it weren't there, and one that is in the way
+is taken down before the booking's build begins.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from almanac.core.bookings import Booking
+from almanac.core.capacity import Calendar
+from almanac.core.catalogue import Profile, claims_for, name_nodes
+from almanac.core.errors import AlmanacError
+from almanac.core.resources import Claim, Holder, Resources
+from almanac.core.windows import Window
+from almanac.services import lifecycle
+from almanac.services.calendars import Calendars
+from almanac.services.catalogue import Catalogue
+from almanac.services.records import Plan, dump_nodes, seat_files, seat_names
+from almanac.storage.database import Database
+from almanac.storage.rows import ClusterRow, ClusterTarget, LeaseRow, LeaseTarget
+from almanac.storage.unit import Unit
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A warm cluster chosen for a booking, with the claims that it will be."""
+
+    row: ClusterRow
+    plan: Plan
+    claims: list[Claim]
+
+
+class WarmPool:
+    """Keeps as many clusters ready per site and profile as the catalogue says, and gives them to walk-ins."""
+
+    def __init__(self, database: Database, catalogue: Catalogue, calendars: Calendars) -> None:
+        self._database = database
+        self._catalogue = catalogue
+        self._calendars = calendars
+
+    def adjust(self, now: datetime) -> None:
+        """Take down warm clusters that are in the way, too many or too old; make the missing ones where there is room."""
+        if not any(profile.warm for profile in self._catalogue.all_profiles) and not self._standing():
+            return
+        for site in self._catalogue.names:
+            try:
+                self._adjust_site(site, now)
+            except AlmanacError as error:
+                log.warning("the warm pool at %s is left as it is: %s", site, error.message)
+
+    def find(self, unit: Unit, firm: Calendar, draft: Booking) -> Taken | None:
+        """A ready warm cluster that will do for a booking that starts now: of its size, for long enough, in nobody's way."""
+        for row in unit.clusters.warm_ready(draft.site, draft.profile):
+            plan = Plan.loads(row.spec)
+            lease = unit.leases.get(row.lease_id)
+            sized = len(plan.nodes) == 1 + draft.workers and len(plan.seats) == draft.seats
+            if lease is None or lease.window.end < draft.claim_window.end or not sized:
+                continue
+            claims = [
+                replace(claim, window=draft.claim_window, holder=Holder.BOOKING, holder_id=draft.id)
+                for claim in unit.claims.for_holder(row.id)
+            ]
+            if _fits(firm, {}, claims):
+                return Taken(row, plan, claims)
+        return None
+
+    @staticmethod
+    def give(unit: Unit, taken: Taken, booking: Booking, now: datetime) -> None:
+        """Make a warm cluster the booking's, in the booking's own transaction."""
+        files = seat_files(booking.project, booking.owner, booking.id, booking.seats)
+        given = Plan(taken.plan.nodes, files, lifecycle.logs_of(booking))
+        row = taken.row
+        unit.clusters.record(
+            row.id, now, booking_id=booking.id, spec=given.dumps(), spec_applied=False, last_active=None
+        )
+        unit.leases.record(row.lease_id, now, holder=Holder.BOOKING, holder_id=booking.id)
+        unit.claims.remove(row.id)
+
+    def take_down(self, now: datetime) -> None:
+        """Let the loop take every warm cluster down; at a drained site none is made again."""
+        for row in self._standing():
+            self.drop(row, now)
+
+    def _standing(self) -> list[ClusterRow]:
+        with self._database.read() as unit:
+            rows = unit.clusters.unfinished()
+        return [row for row in rows if row.booking_id is None and row.target is ClusterTarget.RUNNING]
+
+    def _adjust_site(self, site: str, now: datetime) -> None:
+        standing = [row for row in self._standing() if row.site == site]
+        keep = self._drop_surplus(site, standing, now)
+        with self._database.read() as unit:
+            drained = unit.sites.drained(site)
+        for profile in self._catalogue.all_profiles:
+            missing = 0 if drained else profile.warm - sum(row.profile == profile.name for row in keep)
+            if missing > 0 and site in self._offered(profile, now):
+                for _ in range(missing):
+                    self._make(site, profile, now)
+
+    def _offered(self, profile: Profile, now: datetime) -> Sequence[str]:
+        return self._catalogue.offering(profile, now)[:1]
+
+    def _drop_surplus(self, site: str, standing: list[ClusterRow], now: datetime) -> list[ClusterRow]:
+        """Drop what is in the way of firm claims, more than wanted, or near its lease's end; return what stays."""
+        keep: list[ClusterRow] = []
+        taken: dict[str, Resources] = {}
+        wanted = {profile.name: profile.warm for profile in self._catalogue.all_profiles}
+        with self._calendars.looking(site, now) as firm, self._database.read() as unit:
+            for row in sorted(standing, key=lambda each: each.created_at):
+                claims = unit.claims.for_holder(row.id)
+                surplus = sum(kept.profile == row.profile for kept in keep) >= wanted.get(row.profile, 0)
+                old = not claims or claims[0].window.end - now < self._profile(row).max_duration / 2
+                if not surplus and not old and _fits(firm, taken, claims):
+                    keep.append(row)
+                    taken = _with(taken, claims)
+        for row in standing:
+            if row not in keep:
+                self.drop(row, now)
+        return keep
+
+    def _profile(self, row: ClusterRow) -> Profile:
+        return self._catalogue.profile_or_plain(row.profile)
+
+    def drop(self, row: ClusterRow, now: datetime) -> None:
+        """Let the loop take a warm cluster down, unless a walk-in has just got it."""
+        with self._calendars.changing(row.site, now) as change:
+            fresh = change.unit.clusters.get(row.id)
+            if fresh is not None and fresh.booking_id is None:
+                change.unit.clusters.record(row.id, now, target=ClusterTarget.GONE, not_before=None)
+                change.unit.leases.record(row.lease_id, now, target=LeaseTarget.RETURNED, not_before=None)
+                change.unit.claims.remove(row.id)
+
+    def _make(self, site: str, profile: Profile, now: datetime) -> None:
+        """A new warm cluster where everything, other warm ones included, leaves room."""
+        groups = profile.groups(1, self._catalogue.flavors(site, now))
+        capacity = self._catalogue.capacity(site, now)
+        span = profile.max_duration * 3 / 2 + capacity.limits.build + capacity.limits.teardown
+        window = Window(now, now + max(span, timedelta(minutes=10)))
+        key = secrets.token_hex(5)
+        cluster, lease = f"c-{key}", f"l-{key}"
+        with self._calendars.changing(site, now) as change:
+            everything = Calendar(capacity.hosts, change.unit.claims.current(site, now), gap=capacity.limits.gap)
+            placed = everything.place(groups, window)
+            if placed is None:
+                return
+            nodes = name_nodes(placed)
+            change.unit.claims.add_all(claims_for(site, placed, window, Holder.WARM, cluster))
+            change.unit.leases.add(LeaseRow(lease, Holder.WARM, cluster, site, dump_nodes(nodes), window, now, now))
+            plan = Plan(nodes, dict.fromkeys(seat_names(1)))
+            change.unit.clusters.add(ClusterRow(cluster, profile.name, site, lease, plan.dumps(), now, now, now))
+
+
+def _fits(firm: Calendar, kept: Mapping[str, Resources], claims: Sequence[Claim]) -> bool:
+    """Whether warm claims still fit beside the firm ones and the warm ones kept so far (by host)."""
+    if not claims:
+        return False
+    free = firm.free(claims[0].window)
+    need = _with(kept, claims)
+    return all(need[claim.host].fits_in(free.get(claim.host, Resources())) for claim in claims)
+
+
+def _with(kept: Mapping[str, Resources], claims: Sequence[Claim]) -> dict[str, Resources]:
+    sums = dict(kept)
+    for claim in claims:
+        sums[claim.host] = sums.get(claim.host, Resources()) + claim.resources
+    return sums
