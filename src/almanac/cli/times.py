@@ -13,16 +13,20 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from dateutil import tz
 from dateutil.relativedelta import FR, MO, SA, SU, TH, TU, WE, relativedelta
 
+from almanac.core.errors import BadRequest
+
 LENGTHS = "2h, 90m, 1h30m or 2d"
 TIMES = "now, in 2h, 14:30, tomorrow 10:00, next tuesday 14:30, 2026-12-01 10:00 or 2026-12-01T10:00+01:00"
 WINDOWS = "today, tomorrow, this week, next week, next 3 days, tuesday, 2026-12-01 or 'tomorrow 9:00 to tomorrow 17:00'"
 LONGEST = timedelta(days=366)
+YEARS = range(2000, 2200)
+"""The years that the API takes."""
 
 _UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 _LENGTH_PART = re.compile(
-    r"(\d{1,9}(?:\.\d{1,6})?)\s*(d|days?|h|hrs?|hours?|m|mins?|minutes?|s|secs?|seconds?)(?![a-z])"
+    r"(\d{1,9}(?:\.\d{1,6})?)\s*(d|days?|h|hrs?|hours?|m|mins?|minutes?|s|secs?|seconds?)(?![a-z])", re.ASCII
 )
-_CLOCK = re.compile(r"(\d{1,2})(?::(\d{2}))?(?::(\d{2}))?\s*(am|pm)?")
+_CLOCK = re.compile(r"(\d{1,2})(?::(\d{2}))?(?::(\d{2}))?\s*(am|pm)?", re.ASCII)
 _DAYS = {"mon": MO, "tue": TU, "wed": WE, "thu": TH, "fri": FR, "sat": SA, "sun": SU}
 _WEEKDAY = re.compile(
     r"(?:(?:this|next|on)\s+)?(mon|tues?|wed(?:nes)?|thu(?:rs?)?|fri|sat(?:ur)?|sun)(?:day)?", re.ASCII
@@ -30,12 +34,11 @@ _WEEKDAY = re.compile(
 _NEXT_DAYS = re.compile(r"next\s+(.+)")
 
 
-class BadTime(ValueError):
-    """What was written is no time, length or window; the message says what is understood."""
+class BadTime(BadRequest):
+    """What was written is no time, length or window; the hint says what is understood."""
 
     def __init__(self, message: str, hint: str) -> None:
-        super().__init__(message)
-        self.hint = hint
+        super().__init__(message, hint=hint)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +134,7 @@ def _written_out(text: str, zone: tzinfo) -> Moment | None:
     written = text.strip().upper()
     try:
         parsed = datetime.fromisoformat(written)
-        if len(written) <= len("2026-12-01"):
+        if len(written) <= len("2026-12-01") or parsed.year not in YEARS:
             return None
         return settle(parsed.date(), parsed.time(), zone) if parsed.tzinfo is None else Moment(parsed.astimezone(UTC))
     except (ValueError, OverflowError):
@@ -198,9 +201,10 @@ def _day(words: str, today: date) -> date | None:
         begin = today + timedelta(days=words.startswith("next "))
         return begin + relativedelta(weekday=_DAYS[weekday[1][:3]](+1))
     try:
-        return date.fromisoformat(words) if re.fullmatch(r"\d{4}-\d{2}-\d{2}", words) else None
+        day = date.fromisoformat(words) if re.fullmatch(r"\d{4}-\d{2}-\d{2}", words, re.ASCII) else None
     except ValueError:
         return None
+    return day if day and day.year in YEARS else None
 
 
 def _window(text: str, now: datetime, zone: tzinfo) -> tuple[Moment, Moment]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from types import TracebackType
@@ -15,6 +15,7 @@ from almanac.client.admin import Admin
 from almanac.client.credentials import resolve
 from almanac.client.errors import NotReachable
 from almanac.client.transport import Transport, instant, part, read
+from almanac.core.bookings import BookingStatus
 
 PATIENCE_S = 60.0
 """How long ``watch`` waits for a server that is being restarted."""
@@ -127,12 +128,12 @@ class Client:
         *,
         mine: bool = True,
         project: str | None = None,
-        status: str | None = None,
+        status: Collection[BookingStatus] = (),
         start: datetime | None = None,
         end: datetime | None = None,
     ) -> Iterator[m.Booking]:
-        """Bookings, page by page: one's own or all that one sees; of a project, in a status, in ``[start, end)``."""
-        query = {"mine": mine, "project": project, "status": status, "from": start, "to": end}
+        """Bookings, page by page: one's own or all that one sees; of a project, in some statuses, in ``[start, end)``."""
+        query = {"mine": mine, "project": project, "status": sorted(status), "from": start, "to": end}
         after: str | None = None
         while True:
             page = read(m.BookingPage, self.transport.call("GET", "/bookings", params={**query, "after": after}))

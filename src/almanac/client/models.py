@@ -272,11 +272,25 @@ class Balance:
 
 
 @dataclass(frozen=True)
+class LedgerLine:
+    """One line of the ledger: a grant, hold, charge or refund."""
+
+    at: datetime
+    project: str
+    site: str
+    kind: str
+    node_hours: float
+    booking: str | None
+    actor: str
+    note: str
+
+
+@dataclass(frozen=True)
 class Ledger:
     """Balances, and the lines that they are the sums of."""
 
     balances: tuple[Balance, ...]
-    lines: tuple[Mapping[str, Any], ...] = ()
+    lines: tuple[LedgerLine, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -285,11 +299,10 @@ class Token:
 
     id: str
     name: str
-    role: str | None = None
-    project: str | None = None
-    created_at: datetime | None = None
-    expires_at: datetime | None = None
-    last_used_at: datetime | None = None
+    role: str
+    project: str | None
+    created_at: datetime
+    expires_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -297,9 +310,9 @@ class NewToken:
     """A token just made; ``token`` is shown this once."""
 
     id: str
+    name: str
     token: str = field(repr=False)
-    name: str = ""
-    expires_at: datetime | None = None
+    expires_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -307,8 +320,8 @@ class Invitation:
     """A one-time token with which a person signs in."""
 
     one_time_token: str = field(repr=False)
-    person: str = ""
-    expires_at: datetime | None = None
+    person: str
+    expires_at: datetime
 
 
 @dataclass(frozen=True)
@@ -317,7 +330,7 @@ class Person:
 
     name: str
     operator: bool
-    disabled: bool = False
+    disabled: bool
 
 
 @dataclass(frozen=True)
@@ -325,10 +338,10 @@ class Project:
     """People who share bookings, quotas and grants."""
 
     name: str
-    title: str = ""
-    max_nodes: int | None = None
-    max_bookings_per_person: int | None = None
-    members: Mapping[str, str] = field(default_factory=dict)
+    title: str
+    max_nodes: int | None
+    max_bookings_per_person: int | None
+    members: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -340,4 +353,3 @@ class Grant:
     node_hours: float
     start: datetime
     end: datetime
-    id: str | int | None = None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self, TextIO
 from almanac.client import words
 from almanac.client.client import Client
 from almanac.client.errors import ClientError
-from almanac.client.models import Booking, Connection, Event, Request
+from almanac.client.models import LIVE, Booking, Connection, Event, Request
 from almanac.client.progress import showing, wait_ready
 from almanac.core.bookings import BookingStatus
 
@@ -211,7 +211,7 @@ def connect(booking: str, *, client: Client | None = None) -> Platform:
 def bookings(*, everyone: bool = False, client: Client | None = None) -> tuple[Booking, ...]:
     """One's own bookings that are not over; with ``everyone``, all that one may see."""
     client = client or Client()
-    return tuple(b for b in client.bookings(mine=not everyone) if not b.over)
+    return tuple(client.bookings(mine=not everyone, status=LIVE))
 
 
 def _length(hours: float | None) -> timedelta | None:

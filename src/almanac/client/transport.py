@@ -120,7 +120,7 @@ def part(name: str) -> str:
 
 def _sendable(values: Mapping[str, object] | None) -> dict[str, Any]:
     """JSON-ready and without what wasn't given."""
-    return {key: _encode(value) for key, value in (values or {}).items() if value is not None and value != ""}
+    return {key: _encode(value) for key, value in (values or {}).items() if value not in (None, "", [])}
 
 
 def _encode(value: object) -> object:

@@ -1,0 +1,5 @@
+"""``python -m almanac.cli``."""
+
+from almanac.cli.main import main
+
+main()

@@ -1,0 +1,120 @@
+"""What there is and when it is free: ``profiles``, ``sites``, ``free``."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from almanac.cli import options, output
+from almanac.cli.options import For, Json, ProfileName, Seats, SiteName, command
+
+if TYPE_CHECKING:
+    from almanac.client.models import Availability, Flavor, Request
+
+PANEL = "Look"
+BAR_WIDTH = 24
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    command(app, "profiles", example="almanac profiles", panel=PANEL)(profiles)
+    command(app, "sites", example="almanac sites", panel=PANEL)(sites)
+    command(app, "free", example='almanac free spark-small --for 2h --within "next week"', panel=PANEL)(free)
+
+
+def profiles(json: Json = False) -> None:
+    """What can be booked."""
+    with options.client() as client:
+        found = client.profiles()
+    if json:
+        output.as_json(found)
+        return
+    rows = [
+        (p.name, p.title, _range(p.workers, p.max_workers), _node(p.worker or p.head), p.max_seats, p.max_duration)
+        for p in found
+    ]
+    headings = ("Profile", "", "Workers", "Each", "Seats", "At most")
+    output.table(headings, rows, empty="No site offers anything now; see: almanac sites")
+
+
+def sites(json: Json = False) -> None:
+    """Where nodes come from, and what is free there now."""
+    with options.client() as client:
+        found = client.sites()
+    if json:
+        output.as_json(found)
+        return
+    for site in found:
+        state = f"trouble: {site.trouble}" if site.trouble else "drained, takes no bookings" if site.drained else "open"
+        pairs = [(site.name, state), ("hosts", len(site.hosts))]
+        pairs += [(name, f"{site.free_now.get(name, 0)} of {total} free") for name, total in site.total.items()]
+        pairs += [("capacity", "reserved ahead of time" if site.reserved else "best effort, not reserved")]
+        output.facts([*pairs, ("isolation", site.isolation)])
+    if not found:
+        output.say("There is no site. See the settings in almanac.toml.")
+
+
+def free(
+    profile: ProfileName,
+    length: For,
+    seats: Seats = 1,
+    within: Annotated[
+        str | None, typer.Option("--within", metavar="WINDOW", help='Such as tomorrow, "next week", "next 3 days".')
+    ] = None,
+    site: SiteName = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=50, help="How many windows at most.")] = 5,
+    json: Json = False,
+) -> None:
+    """When it fits, and how many seats at most from now."""
+    from almanac.client.models import Request
+
+    request = Request(profile, options.length(length), seats=seats, site=site)
+    window = options.window(within) if within else None
+    with options.client() as client:
+        found = client.availability(profile, request.duration, seats=seats, within=window, site=site, limit=limit)
+    if json:
+        output.as_json(found)
+    else:
+        _show_free(found, request)
+    if not found.offers:
+        raise typer.Exit(1)
+
+
+def _show_free(found: Availability, request: Request) -> None:
+    from almanac.cli import offers
+
+    if found.offers:
+        begin, finish = offers.span(found.offers, datetime.now(UTC))
+        wide = output.columns() >= 80
+        rows = [
+            (s.start, s.end, s.site, s.seats, s.workers)
+            + ((offers.bar(s.start, s.end, begin, finish, BAR_WIDTH),) if wide else ())
+            for s in found.offers
+        ]
+        headings = ("From", "To", "Site", "Seats", "Workers")
+        output.table((*headings, offers.axis(begin, finish, BAR_WIDTH)) if wide else headings, rows, empty="")
+        first = found.offers[0]
+        paste = offers.book_command(
+            request, start=first.start, length=first.end - first.start, seats=first.seats, site=request.site
+        )
+        output.say(f"Book the first: {paste}")
+    if found.refusal:
+        output.say(found.refusal.message, style="yellow")
+        for paste, why in offers.alternatives(found.refusal, request):
+            output.say(f"  {paste}   # {why}")
+    output.say(f"Seats that could start now for that long: {found.largest_now}")
+
+
+def _range(least: int, most: int) -> str:
+    return str(least) if least == most else f"{least} to {most}"
+
+
+def _node(flavor: Flavor) -> str:
+    from almanac.client.words import memory
+
+    parts = [f"{flavor.cores} cores", memory(flavor.memory_mib)]
+    parts += [f"{flavor.disk_gib} GiB disk"] if flavor.disk_gib else []
+    parts += [f"{flavor.gpus} GPUs"] if flavor.gpus else []
+    return ", ".join(parts)
