@@ -1,0 +1,173 @@
+"""The reconcile decision: lists of actions, no mocks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from almanac.core.bookings import Phase
+from almanac.core.ports import ClusterState, LeaseState, Observation, SeenCluster, SeenLease
+from almanac.core.reconcile import (
+    STUCK_AFTER,
+    Desired,
+    EndOrphan,
+    GiveBack,
+    Hold,
+    Record,
+    Start,
+    Stop,
+    WantedCluster,
+    WantedLease,
+    decide,
+)
+from almanac.core.resources import Resources
+from almanac.core.windows import Window
+
+NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
+BEFORE = NOW - timedelta(minutes=1)
+ROOM = {("local", "host"): Resources(8, 8192, 100, 0)}
+WINDOW = Window(BEFORE, NOW + timedelta(hours=1))
+LEASE = WantedLease("l", "local", wanted=True, phase=Phase.READY, window=WINDOW, handle={"l": 1}, changed_at=BEFORE)
+CLUSTER = WantedCluster(
+    "c",
+    "local",
+    "l",
+    wanted=True,
+    phase=Phase.READY,
+    handle={"c": 1},
+    spec_applied=True,
+    build_at=BEFORE,
+    takes={"host": Resources(4, 4096, 0, 0)},
+    changed_at=BEFORE,
+)
+ACTIVE = SeenLease("l", LeaseState.ACTIVE, WINDOW, {"l": 1})
+RUNS = SeenCluster("c", ClusterState.READY, {"c": 1})
+
+
+def acts(leases=(LEASE,), clusters=(CLUSTER,), seen_leases=(ACTIVE,), seen=(RUNS,), room=ROOM, now=NOW):
+    observed = {"local": Observation(NOW - timedelta(seconds=1), tuple(seen_leases), tuple(seen))}
+    return decide(Desired(leases, clusters, room), observed, now)
+
+
+def test_nothing_to_do_but_to_record():
+    assert acts() == [Record("c", RUNS)]
+
+
+def test_a_site_that_did_not_answer_is_left_alone():
+    assert decide(Desired((LEASE,), (CLUSTER,), ROOM), {}, NOW) == []
+
+
+@pytest.mark.parametrize("changed_at", [NOW, NOW - timedelta(seconds=1)])
+def test_rows_changed_since_the_observation_began_wait(changed_at):
+    late = replace(CLUSTER, wanted=False, changed_at=changed_at)
+    assert acts(clusters=(late,)) == []
+
+
+def test_backing_off_waits():
+    assert acts(clusters=(replace(CLUSTER, wanted=False, not_before=NOW + timedelta(seconds=1)),)) == []
+    assert acts(clusters=(replace(CLUSTER, wanted=False, not_before=NOW),)) == [Stop("c", {"c": 1})]
+
+
+# --- leases
+
+
+@pytest.mark.parametrize("phase", [Phase.ABSENT, Phase.STARTING])
+def test_a_wanted_lease_is_held(phase):
+    assert acts(leases=(replace(LEASE, phase=phase),), clusters=(), seen_leases=(), seen=()) == [Hold("l")]
+
+
+def test_a_lease_lost_behind_our_back_is_held_again():
+    assert acts(seen_leases=(), seen=(), clusters=()) == [Hold("l")]
+
+
+def test_a_lease_in_error_is_given_back_and_held_anew():
+    broken = replace(ACTIVE, state=LeaseState.ERROR)
+    assert acts(seen_leases=(broken,), clusters=(), seen=()) == [GiveBack("l", {"l": 1}, again=True)]
+
+
+def test_a_lease_is_given_back_only_when_its_cluster_is_gone():
+    unwanted = replace(LEASE, wanted=False)
+    ending = replace(CLUSTER, wanted=False)
+    assert acts(leases=(unwanted,), clusters=(ending,)) == [Stop("c", {"c": 1})]
+    assert acts(leases=(unwanted,), clusters=(), seen=()) == [GiveBack("l", {"l": 1})]
+
+
+# --- clusters
+
+
+ABSENT = replace(CLUSTER, phase=Phase.ABSENT, handle=None, spec_applied=False)
+
+
+def test_a_build_starts_at_its_time_inside_an_active_lease():
+    assert acts(clusters=(ABSENT,), seen=()) == [Start("c", "build")]
+    early = replace(ABSENT, build_at=NOW + timedelta(seconds=1))
+    assert acts(clusters=(early,), seen=()) == []
+    pending = replace(ACTIVE, state=LeaseState.PENDING)
+    assert acts(clusters=(ABSENT,), seen=(), seen_leases=(pending,)) == []
+
+
+def test_a_build_waits_while_a_teardown_next_door_is_slow():
+    neighbour = replace(
+        CLUSTER, id="old", lease="x", wanted=False, phase=Phase.STOPPING, takes={"host": Resources(6, 0, 0, 0)}
+    )
+    assert acts(clusters=(neighbour, ABSENT), seen=()) == [Stop("old", {"c": 1})]
+    gone = replace(neighbour, phase=Phase.GONE, handle=None)
+    assert acts(clusters=(gone, ABSENT), seen=()) == [Start("c", "build")]
+
+
+def test_two_builds_share_the_room_that_there_is():
+    second = replace(ABSENT, id="d")
+    third = replace(ABSENT, id="e")
+    assert acts(clusters=(ABSENT, second, third), seen=()) == [Start("c", "build"), Start("d", "build")]
+
+
+@pytest.mark.parametrize(
+    ("phase", "why"), [(Phase.STARTING, "resume"), (Phase.READY, "gone")], ids=["killed in a build", "vanished"]
+)
+def test_a_cluster_that_is_not_there_is_started_again(phase, why):
+    assert acts(clusters=(replace(CLUSTER, phase=phase),), seen=()) == [Start("c", why)]
+
+
+def test_a_dead_cluster_is_mended():
+    dead = replace(RUNS, state=ClusterState.DEAD)
+    assert acts(seen=(dead,)) == [Record("c", dead), Start("c", "dead")]
+
+
+def test_a_changed_spec_converges():
+    assert acts(clusters=(replace(CLUSTER, spec_applied=False),)) == [Record("c", RUNS), Start("c", "converge")]
+
+
+def test_a_build_without_end_is_started_again():
+    building = replace(CLUSTER, phase=Phase.STARTING, build_started_at=NOW - STUCK_AFTER - timedelta(seconds=1))
+    slow = replace(RUNS, state=ClusterState.STARTING)
+    assert acts(clusters=(building,), seen=(slow,)) == [Record("c", slow), Start("c", "stuck")]
+    assert acts(clusters=(building,)) == [Record("c", RUNS)]
+
+
+def test_a_failed_cluster_is_not_started_but_what_is_left_of_it_is_stopped():
+    failed = replace(CLUSTER, phase=Phase.FAILED)
+    assert acts(clusters=(failed,), seen=()) == []
+    assert acts(clusters=(replace(failed, wanted=False),)) == [Stop("c", {"c": 1})]
+
+
+def test_an_unwanted_cluster_that_was_never_made_ends_without_the_site():
+    assert acts(clusters=(replace(ABSENT, wanted=False),), seen=()) == [Stop("c", None)]
+
+
+def test_what_no_row_wants_is_ended():
+    stray = SeenCluster("x", ClusterState.READY, {"x": 1})
+    loose = SeenLease("y", LeaseState.ACTIVE, WINDOW, {"y": 1})
+    assert acts(seen=(RUNS, stray), seen_leases=(ACTIVE, loose)) == [
+        EndOrphan("local", {"x": 1}, lease=False, id="x"),
+        EndOrphan("local", {"y": 1}, lease=True, id="y"),
+        Record("c", RUNS),
+    ]
+
+
+def test_stops_come_first_then_holds_then_starts():
+    ending = replace(CLUSTER, id="old", wanted=False, takes={"host": Resources(1, 0, 0, 0)})
+    coming = replace(LEASE, id="m", phase=Phase.ABSENT)
+    kinds = [type(action) for action in acts(leases=(LEASE, coming), clusters=(ABSENT, ending), seen=())]
+    assert kinds == [Stop, Hold, Start]
