@@ -44,7 +44,7 @@ def create_app(almanac: Almanac) -> FastAPI:
     )
     app.state.almanac = almanac
     app.state.sign_in_failures = FailureLimit()
-    routes = APIRouter(prefix=BASE)
+    routes = APIRouter(prefix=BASE, responses=errors.documented(500, 503))
     for topic in (session, catalogue, bookings, watch, ledger, tokens, admin):
         routes.include_router(topic.router)
     app.include_router(routes)

@@ -42,7 +42,8 @@ _MEANINGS: Mapping[int, tuple[str, str, str, str]] = {
     413: ("The body is too large.", "too_large", "Content Too Large.", "No request here needs a body that large."),
     422: ("A field is missing, malformed or out of range.", "bad_request", "seats: is required.", "See openapi.json."),
     429: ("Too many failed tries.", "slow_down", "Too many failed sign-ins.", "Try again in 12 s."),
-    503: ("A site doesn't answer.", "site_trouble", "The site local doesn't answer.", "Name another site."),
+    500: ("A defect of Almanac's own.", "internal", "Something went wrong (incident 1f0c).", "Tell your operator."),
+    503: ("A site or the database is in trouble.", "site_trouble", "The site local is silent.", "Name another site."),
 }
 
 

@@ -14,9 +14,9 @@ from almanac.services.views import BookingView, ConnectionView, EventView, Exten
 
 router = APIRouter(tags=["bookings"], responses=documented(401))
 
-_MAKE = documented(400, 403, 404, 409, 413, 422, 503)
+_MAKE = documented(400, 403, 404, 409, 413, 422)
 _LOOK = documented(404, 422)
-_CHANGE = documented(403, 404, 409, 422, 503)
+_CHANGE = documented(403, 404, 409, 422)
 _CHANGE_BODY = _CHANGE | documented(400, 413)
 
 IdempotencyKey = Annotated[
