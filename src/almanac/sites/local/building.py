@@ -14,7 +14,7 @@ from typing import Any
 
 from almanac.core.errors import AlmanacError
 from almanac.core.ports import ClusterSpec, Handle, Permanent, SiteError, Temporary
-from almanac.sites.local import lock, people, ports, processes, trees
+from almanac.sites.local import leases, lock, people, ports, processes, trees
 from almanac.sites.local.ending import end_processes, remove
 from almanac.sites.local.ground import RECORD, Ground, Place
 from almanac.sites.local.isolation import UNSHARE
@@ -37,7 +37,7 @@ def start(ground: Ground, spec: ClusterSpec) -> Iterator[Handle]:
             remove(ground, place)  # an end that was broken off: what remains is of a former life
         _record(ground, place, spec)
         yield handle
-        uid = ground.uid(place)
+        uid = ground.give_uid(place)
         yield handle
         _furnish_homes(ground, place, spec, uid)
         yield handle
@@ -61,6 +61,8 @@ def _explained(error: OSError, cluster: str) -> Temporary:
 
 def _record(ground: Ground, place: Place, spec: ClusterSpec) -> None:
     """Write the intent, without secrets: enough to end the cluster and save its files, whatever happens next."""
+    if not leases.held(ground.leases, spec.lease):
+        raise Temporary(f"The lease {spec.lease} of {spec.id} isn't held here.")
     free = shutil.disk_usage(ground.state).free
     if free < _LEAST_FREE:
         raise Temporary(f"Only {free // 2**20} MiB are free in {ground.state}; a cluster needs {_LEAST_FREE // 2**20}.")
@@ -170,6 +172,8 @@ def _readable(ground: Ground, runtime: Runtime) -> list[str]:
     places += [sys.prefix, sys.base_prefix, runtime.java_home, runtime.spark_home, runtime.conf_dir, runtime.package]
     if runtime.archive is not None:
         places.append(runtime.archive)
+    if not ground.isolation.closed:
+        places.append(os.path.realpath("/etc/resolv.conf"))
     return list(dict.fromkeys([*places, str(ground.shared)]))
 
 

@@ -65,8 +65,7 @@ def end_processes(ground: Ground, place: Place) -> None:
     until = time.monotonic() + ground.settings.drain.total_seconds() + _GRACE
     while place.alive and time.monotonic() < until:
         time.sleep(0.05)
-    uid = ground.uid(place)
-    left = ground.kill(place, uid)
+    left = ground.kill(place, ground.uid(place))
     if left:
         raise Temporary(f"{len(left)} processes of {place.id} don't end.")
 

@@ -33,20 +33,28 @@ class Folder:
         """Let the descriptor go."""
         os.close(self.fd)
 
-    def write(self, name: str, data: bytes, mode: int = 0o600) -> None:
-        """Replace a file; after a crash either the old or the new one is there, whole."""
+    def write(self, name: str, data: bytes, durable: bool = True) -> None:
+        """Replace a file (mode 0600); whoever reads sees the old or the new one, whole.
+
+        Args:
+            name: of the file.
+            data: its content.
+            durable: sync it, so that this holds after a crash of the machine too.
+        """
         aside = f".{name}.{secrets.token_hex(4)}"
-        out = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode, dir_fd=self.fd)
+        out = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=self.fd)
         try:
             with os.fdopen(out, "wb") as file:
                 file.write(data)
                 file.flush()
-                os.fsync(file.fileno())
+                if durable:
+                    os.fsync(file.fileno())
             os.rename(aside, name, src_dir_fd=self.fd, dst_dir_fd=self.fd)
         except BaseException:
             os.unlink(aside, dir_fd=self.fd)
             raise
-        os.fsync(self.fd)
+        if durable:
+            os.fsync(self.fd)
 
     def read(self, name: str) -> bytes | None:
         """A file's bytes, or None when there is no such file."""
@@ -56,9 +64,9 @@ class Folder:
         except FileNotFoundError:
             return None
 
-    def write_json(self, name: str, value: object) -> None:
-        """Replace a file by a JSON text (ASCII, so that file names that aren't UTF-8 survive)."""
-        self.write(name, json.dumps(value, indent=1).encode("ascii"))
+    def write_json(self, name: str, value: object, durable: bool = True) -> None:
+        """Replace a file by a JSON text (ASCII, so that file names that aren't UTF-8 survive); see ``write``."""
+        self.write(name, json.dumps(value, indent=1).encode("ascii"), durable)
 
     def read_json(self, name: str) -> Any:  # noqa: ANN401 - JSON is what it is
         """A JSON file's value, or None when there is no such file."""

@@ -161,11 +161,15 @@ class Ground:
             return []
         return cgroups.plan(self.isolation.groups, f"{self.instance}-{cluster}", memory_mib, cores, processes)
 
-    def uid(self, place: Place) -> int | None:
+    def give_uid(self, place: Place) -> int | None:
         """The uid that a cluster has or is given now; None where clusters share Almanac's."""
         if not self.isolation.own_uid:
             return None
         return uids.allocate(place.control, self.settings.uid_registry, self.settings.first_uid)
+
+    def uid(self, place: Place) -> int | None:
+        """The uid that a cluster has, if any."""
+        return uids.of(place.control, self.settings.uid_registry) if self.isolation.own_uid else None
 
     def free_uid(self, place: Place) -> None:
         """Give its uid back."""
@@ -184,7 +188,9 @@ class Ground:
     def sweep(self) -> None:
         """Delete what removals that were broken off have left."""
         for leftover in (self.state / "ending").iterdir():
-            shutil.rmtree(leftover, ignore_errors=True)
+            for directory, _, _ in os.walk(leftover):  # people may have taken their own right to write away
+                Path(directory).chmod(0o700)
+            shutil.rmtree(leftover)
 
 
 def _instance(state: Path) -> str:

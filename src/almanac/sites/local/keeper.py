@@ -102,7 +102,7 @@ class Keeper:
         for name in [name for name in self.watched if name not in ordered]:
             self.watched.pop(name).signal(signal.SIGTERM)
         uid = self.launch["uid"]
-        prefix = ["setpriv", "--pdeathsig", "KILL", "--"] if uid is None else relay.drop_to(uid)
+        prefix = ["setpriv", *relay.WITH_KEEPER, "--"] if uid is None else relay.drop_to(uid)
         for name, definition in ordered.items():
             if name in self.watched:
                 self.watched[name].definition = definition
@@ -178,7 +178,10 @@ class Keeper:
         if state:
             said |= {"state": state, "doing": "", "reason": reason}
         if said != self._said:
-            self.folder.write_json(STATUS, said)
+            try:
+                self.folder.write_json(STATUS, said, durable=False)
+            except OSError:
+                return  # a full disk must not end a running cluster; the next turn tries again
             self._said = said
 
     def _words(self, service: str) -> str:

@@ -18,6 +18,12 @@ def write(directory: Path, order: LeaseOrder) -> Handle:
     return {"lease": order.id}
 
 
+def held(directory: Path, lease: str) -> bool:
+    """Whether there is such a lease."""
+    with Folder(directory) as folder:
+        return folder.has(f"{lease}.json")
+
+
 def remove(directory: Path, handle: Handle) -> None:
     """Remove a lease; already gone is fine."""
     with Folder(directory) as folder:

@@ -125,7 +125,7 @@ class Desk:
             most_bytes: how much one seat may save.
 
         Returns:
-            What was not saved because it is too much.
+            What was not saved: too much, or not to be read.
 
         Raises:
             Temporary: no space, or a disk error; nothing is lost, and it can be tried again.
@@ -149,7 +149,10 @@ class Desk:
                 left_out.append(str(path))
                 continue
             room -= stamp.size
-            _keep(home, path, stamp, kept, manifest, source)
+            try:
+                _keep(home, path, stamp, kept, manifest, source)
+            except PermissionError:
+                left_out.append(str(path))  # without root, a file that its owner may not read
         if manifest.complete:
             _forget(kept, manifest, present)
         return left_out
@@ -172,11 +175,20 @@ def _keep(home: int, path: PurePosixPath, stamp: Stamp, kept: int, manifest: Man
 
 def _beside(path: PurePosixPath, source: str) -> Iterator[PurePosixPath]:
     """Names that say where a file comes from: beside it, else (something is in the way) at ever higher levels."""
-    yield path.with_name(f"{path.stem} (from {source}){path.suffix}")
-    for level in range(len(path.parts) - 1, 0, -1):
+    for level in range(len(path.parts) - 1, -1, -1):
         parts = list(path.parts)
-        parts[level - 1] = f"{parts[level - 1]} (from {source})"
+        parts[level] = _renamed(parts[level], source, is_file=level == len(parts) - 1)
         yield PurePosixPath(*parts)
+
+
+def _renamed(name: str, source: str, is_file: bool) -> str:
+    """``sky.ipynb`` becomes ``sky (from c-1).ipynb``, shortened where a file name's 255 bytes would not do."""
+    suffix = PurePosixPath(name).suffix if is_file else ""
+    ending = f" (from {source}){suffix}"
+    room = 255 - len(os.fsencode(ending))
+    if room < 1:
+        return f"{name[:40]} (from {source})"
+    return os.fsdecode(os.fsencode(name.removesuffix(suffix))[:room]) + ending
 
 
 def _forget(kept: int, manifest: Manifest, present: set[str]) -> None:

@@ -13,6 +13,8 @@ from typing import Any
 
 _NOBODY = 65534
 _PROXYD = Path("/lib/systemd/systemd-socket-proxyd")
+WITH_KEEPER = ("--pdeathsig", "KILL")
+"""An option of setpriv: what it runs is killed when its keeper dies, where no namespace sees to that."""
 _AS_LISTEN_FD = 'exec 3<&0 0</dev/null; LISTEN_PID=$$ LISTEN_FDS=1 exec "$0" "$@"'
 
 
@@ -48,7 +50,7 @@ def service(program: str, endpoint: str, port: int) -> dict[str, Any]:
 def drop_to(uid: int) -> list[str]:
     """The beginning of a command line that runs the rest as a uid without any privilege."""
     who = [f"--reuid={uid}", f"--regid={uid}", "--clear-groups"]
-    return ["setpriv", *who, "--no-new-privs", "--inh-caps=-all", "--bounding-set=-all", "--"]
+    return ["setpriv", *WITH_KEEPER, *who, "--no-new-privs", "--inh-caps=-all", "--bounding-set=-all", "--"]
 
 
 def relay_user() -> list[str]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
-_RDONLY, _NOSUID, _NODEV, _REMOUNT, _BIND = 0x1, 0x2, 0x4, 0x20, 0x1000
+_RDONLY, _NOSUID, _NODEV, _REMOUNT, _BIND, _REC = 0x1, 0x2, 0x4, 0x20, 0x1000, 0x4000
 _NEWNET = 0x40000000
 _NO_NEW_PRIVS, _CHILD_SUBREAPER = 38, 36
 _SIOCSIFFLAGS, _IFF_UP = 0x8914, 0x1
@@ -96,7 +96,7 @@ def _show(path: str, source: int, read_only: bool) -> None:
             Path(path).mkdir()
         else:
             Path(path).touch()
-    mount(f"/proc/self/fd/{source}", path, flags=_BIND)
+    mount(f"/proc/self/fd/{source}", path, flags=_BIND | _REC)
     mount("none", path, flags=_REMOUNT | _BIND | _NOSUID | _NODEV | (_RDONLY if read_only else 0))
 
 

@@ -12,6 +12,7 @@ from almanac.core.ports import ClusterState, SeenCluster
 from almanac.sites.local import ports
 from almanac.sites.local.ground import Ground, Place
 from almanac.sites.local.launch import STATUS
+from almanac.sites.local.watched import telling_line
 
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _LONGEST_LINE = 400
@@ -41,7 +42,7 @@ def _cluster(place: Place) -> SeenCluster:
         done=status.get("done", 0) if alive else 0,
         total=status.get("total", 0),
         doing=_doing(place, status) if alive else "",
-        reason=status.get("reason", "") if alive else _why_dead(status),
+        reason=status.get("reason", "") if alive else _why_dead(place, status),
         endpoints={name: ports.address(name, port) for name, port in status.get("endpoints", {}).items()},
         last_active=None if last is None else datetime.fromtimestamp(last, UTC),
     )
@@ -51,14 +52,15 @@ def _doing(place: Place, status: Mapping[str, Any]) -> str:
     return "It is ending." if place.ending else str(status.get("doing", ""))
 
 
-def _why_dead(status: Mapping[str, Any]) -> str:
+def _why_dead(place: Place, status: Mapping[str, Any]) -> str:
     if not status:
         return "It has not been started yet."
     if status.get("state") == "failed":
         return str(status["reason"])
     if status.get("boot") != _BOOT.read_text().strip():
         return "The machine was restarted."
-    return "Its keeper is gone (killed, or out of memory)."
+    said = telling_line(_tail(place.logs / "keeper.log", 20).encode())
+    return f"Its keeper is gone. It said last: {said}" if said else "Its keeper is gone: it was killed."
 
 
 def logs(place: Place, service: str | None, tail: int) -> dict[str, str]:

@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_DEEPEST = 64
+_DEEPEST = 200
 _HERE = PurePosixPath()
 _ASIDE = ".almanac-aside-"
 
@@ -72,8 +72,8 @@ def _walk(directory: int, path: PurePosixPath, depth: int) -> Iterator[tuple[Pur
                     yield from _walk(below, path / name, depth - 1)
                 finally:
                     os.close(below)
-        except (FileNotFoundError, NotADirectoryError):
-            continue
+        except (FileNotFoundError, NotADirectoryError, PermissionError):
+            continue  # gone since it was listed, or its owner keeps even himself out
 
 
 @contextmanager

@@ -38,6 +38,11 @@ def allocate(run_dir: Path, registry: Path = REGISTRY, first: int = FIRST, count
     raise Temporary(f"All {count} user ids from {first} on are taken by clusters.")
 
 
+def of(run_dir: Path, registry: Path = REGISTRY) -> int | None:
+    """The uid that a run directory has; None when it has none."""
+    return next((uid for uid, path in taken(registry).items() if path == str(run_dir)), None)
+
+
 def taken(registry: Path = REGISTRY) -> dict[int, str]:
     """Uid -> run directory, of all that are taken."""
     if not registry.is_dir():
