@@ -1,0 +1,143 @@
+"""Every route as every role. A route without a row fails, and so does a row without a route."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from tests.integration.api.world import API, MARK, PROFILE, ROLES, SITE, World, join
+
+from almanac.api.app import BASE
+
+# The roles: ``owner``, ``member`` and ``lead`` belong to the project alpha, where ``owner`` owns what is asked for;
+# ``outsider`` leads another project.
+TABLE = """
+                                                anonymous outsider member owner lead operator
+GET    /health                                        200      200    200   200  200      200
+POST   /sign-in                                       401      401    401   401  401      401
+GET    /me                                            401      200    200   200  200      200
+GET    /profiles                                      401      200    200   200  200      200
+GET    /sites                                         401      200    200   200  200      200
+POST   /availability                                  401      200    200   200  200      200
+POST   /offers                                        401      404    201   201  201      403
+POST   /offers/{offer}/accept                         401      404    403   200  200      200
+GET    /bookings                                      401      404    200   200  200      200
+POST   /bookings                                      401      404    201   201  201      403
+GET    /bookings/{booking}                            401      404    200   200  200      200
+GET    /bookings/{booking}/extension                  401      404    200   200  200      200
+POST   /bookings/{booking}/extend                     401      404    403   200  200      200
+POST   /bookings/{booking}/shorten                    401      404    403   200  200      200
+POST   /bookings/{booking}/resize                     401      404    403   200  200      200
+POST   /bookings/{booking}/cancel                     401      404    403   200  200      200
+POST   /bookings/{booking}/release                    401      404    403   200  200      200
+GET    /bookings/{booking}/connection                 401      404    403   200  200      200
+GET    /bookings/{booking}/logs                       401      404    403   200  200      200
+GET    /bookings/{booking}/events                     401      404    200   200  200      200
+GET    /bookings/{booking}/watch                      401      404    200   200  200      200
+GET    /ledger                                        401      404    200   200  200      200
+GET    /tokens                                        401      200    200   200  200      200
+POST   /tokens                                        401      404    201   201  201      201
+DELETE /tokens/{token}                                401      404    404   204  404      204
+GET    /people                                        401      403    403   403  403      200
+POST   /people                                        401      403    403   403  403      201
+POST   /people/{person}/invite                        401      403    403   403  403      201
+DELETE /people/{person}                               401      403    403   403  403      204
+GET    /projects                                      401      200    200   200  200      200
+POST   /projects                                      401      403    403   403  403      201
+PUT    /projects/{project}/members/{person}           401      404    403   403  200      200
+DELETE /projects/{project}/members/{person}           401      404    403   403  204      204
+GET    /projects/{project}/grants                     401      404    200   200  200      200
+POST   /projects/{project}/grants                     401      403    403   403  403      201
+POST   /sites/{site}/drain                            401      403    403   403  403      204
+POST   /sites/{site}/undrain                          401      403    403   403  403      204
+"""
+
+_NIGHT = {"start": "2027-03-02T20:00:00Z", "end": "2027-03-03T04:00:00Z"}
+_BOOKING = {"profile": PROFILE, "duration_s": 3600, "project": "alpha"}
+BODIES = {
+    "POST /sign-in": {"one_time_token": "alm_abcdefgh_" + "x" * 43},
+    "POST /availability": {"profile": PROFILE, "duration_s": 3600, "within": _NIGHT},
+    "POST /offers": _BOOKING,
+    "POST /bookings": _BOOKING,
+    "POST /bookings/{booking}/extend": {"by_s": 3600},
+    "POST /bookings/{booking}/shorten": {"by_s": 3600},
+    "POST /bookings/{booking}/resize": {"seats": 1},
+    "POST /tokens": {"name": "pipeline", "project": "alpha"},
+    "POST /people": {"name": "newcomer"},
+    "POST /projects": {"name": "newproject"},
+    "PUT /projects/{project}/members/{person}": {"role": "member"},
+    "POST /projects/{project}/grants": {"site": SITE, "node_hours": 10, **_NIGHT},
+}
+QUERIES = {
+    "GET /bookings": {"mine": "false", "project": "alpha"},
+    "GET /bookings/{booking}/watch": {"wait_s": 0},
+    "GET /ledger": {"project": "alpha"},
+}
+
+
+def _rows() -> dict[str, dict[str, int]]:
+    lines = [line.split() for line in TABLE.splitlines() if line][1:]
+    return {f"{method} {path}": dict(zip(ROLES, map(int, row), strict=True)) for method, path, *row in lines}
+
+
+CASES = [(route, role, status) for route, row in _rows().items() for role, status in row.items()]
+
+
+def _running(world: World) -> str:
+    booking = world.book().id
+    world.until_ready(booking)
+    return booking
+
+
+def _member(world: World) -> str:
+    join(world.app, world.caller("operator"), "newcomer", world.clock())
+    world.app.projects.set_member(world.caller("operator"), "alpha", "newcomer", "member")
+    return "newcomer"
+
+
+def _token(world: World) -> str:
+    return world.app.accounts.create_token(world.caller("owner"), "x", world.clock()).id
+
+
+PREPARED: dict[str, Callable[[World], str]] = {
+    "GET /bookings/{booking}/connection": _running,
+    "GET /bookings/{booking}/logs": _running,
+    "POST /bookings/{booking}/release": lambda world: world.book().id,
+    "{offer}": lambda world: world.offer().id,
+    "{booking}": lambda world: world.book(hours_ahead=24).id,
+    "{token}": _token,
+    "{person}": _member,
+    "{project}": lambda world: "alpha",
+    "{site}": lambda world: SITE,
+}
+
+
+def _path(world: World, route: str) -> str:
+    """The route's path, its parameters filled in with things of the owner's that are made for this request."""
+    path = route.split()[1]
+    for name in ("{offer}", "{booking}", "{token}", "{person}", "{project}", "{site}"):
+        if name in path:
+            path = path.replace(name, PREPARED.get(route, PREPARED[name])(world))
+    return path
+
+
+def test_every_route_has_a_row_and_every_row_a_route(http):
+    document = http.get(f"{API}/openapi.json").json()
+    routes = {
+        f"{method.upper()} {path.removeprefix(BASE)}"
+        for path, methods in document["paths"].items()
+        for method in methods
+    }
+    assert routes == set(_rows())
+
+
+@pytest.mark.parametrize(("route", "role", "status"), CASES)
+def test_a_role_gets_what_the_table_says(world, route, role, status):
+    path = _path(world, route)
+    options = {"json": BODIES[route]} if route in BODIES else {}
+    answer = world.call(role, route.split()[0], path, params=QUERIES.get(route), **options)
+    assert answer.status_code == status, answer.text
+    if status >= 400:
+        assert set(answer.json()["error"]) == {"code", "message", "hint", "details"}
+    if role != "outsider":
+        assert MARK not in answer.text.replace(path, "") or role == "operator"

@@ -1,0 +1,137 @@
+"""A whole Almanac on a simulated site, with two projects that must know nothing of each other, and somebody in every role."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography.fernet import Fernet
+from starlette.testclient import TestClient
+
+from almanac.api.slowdown import FailureLimit
+from almanac.core.defaults import built_in_flavors, built_in_profiles, class_seats
+from almanac.core.ports import Limits
+from almanac.core.resources import Host, Resources
+from almanac.factory import Almanac, compose
+from almanac.services.bookings import Rules
+from almanac.services.caller import Caller, Role
+from almanac.services.requests import BookingRequest
+from almanac.services.vault import Vault
+from almanac.services.views import BookingView
+from almanac.sites.simulated import SimulatedClock, SimulatedSite
+from almanac.storage.database import Database
+
+START = datetime(2027, 3, 1, 10, tzinfo=UTC)
+API = "/api/v1"
+SITE = "sim"
+PROFILE = "spark-small"
+MARK = "zqxj"
+"""In the name or title of everything that belongs to the other project."""
+
+PEOPLE = {
+    "owner": ("ada", "alpha", Role.MEMBER),
+    "member": ("mia", "alpha", Role.MEMBER),
+    "lead": ("lena", "alpha", Role.LEAD),
+    "outsider": (f"bea-{MARK}", f"beta-{MARK}", Role.LEAD),
+}
+ROLES = ("anonymous", "outsider", "member", "owner", "lead", "operator")
+
+
+@dataclass
+class World:
+    """The application, its clock, and a token for each role."""
+
+    app: Almanac
+    clock: SimulatedClock
+    http: TestClient
+    tokens: dict[str, str] = field(default_factory=dict)
+
+    def call(self, role: str, method: str, path: str, **options: object):
+        """A request under ``/api/v1`` as somebody in a role."""
+        headers = {"Authorization": f"Bearer {self.tokens[role]}"} if role in self.tokens else {}
+        return self.http.request(method, API + path, headers={**headers, **options.pop("headers", {})}, **options)
+
+    def book(self, role: str = "owner", *, hours_ahead: float = 0, title: str = "") -> BookingView:
+        """A booking of two hours."""
+        start = self.clock() + timedelta(hours=hours_ahead) if hours_ahead else None
+        request = BookingRequest(PROFILE, timedelta(hours=2), start, title=title)
+        return self.app.bookings.book(self.caller(role), request, self.clock())
+
+    def offer(self, role: str = "owner") -> BookingView:
+        """An offer for now."""
+        return self.app.bookings.offer(self.caller(role), BookingRequest(PROFILE, timedelta(hours=1)), self.clock())
+
+    def until_ready(self, booking: str) -> None:
+        """Let the loop work and time pass until the booking is ready."""
+        operator = self.caller("operator")
+        for _ in range(100):
+            self.app.reconciler.tick()
+            if self.app.bookings.get(operator, booking, self.clock()).status == "ready":
+                return
+            self.clock.advance(timedelta(seconds=1))
+        raise AssertionError(f"{booking} never became ready")
+
+    def caller(self, role: str):
+        """The service's view of somebody in a role."""
+        return self.app.accounts.authenticate(self.tokens[role], self.clock())
+
+
+@dataclass(frozen=True)
+class Seed:
+    """A database with somebody in every role, to be copied, and what opens it."""
+
+    database: Path
+    tokens: dict[str, str]
+    key: bytes
+
+
+def plant(database: Path) -> Seed:
+    """Put somebody in every role into a migrated SQLite file."""
+    seed = Seed(database, {}, Fernet.generate_key())
+    with _composed(f"sqlite:///{database}", seed.key, SimulatedClock(START)) as app:
+        one_time = app.accounts.first_admin(START)
+        seed.tokens["operator"] = app.accounts.sign_in(one_time, START).token
+        admin = app.accounts.authenticate(seed.tokens["operator"], START)
+        for project in {project for _, project, _ in PEOPLE.values()}:
+            app.projects.add_project(admin, project, START, title=f"The project {project}")
+        for role, (person, project, rank) in PEOPLE.items():
+            seed.tokens[role] = join(app, admin, person, START)
+            app.projects.set_member(admin, project, person, rank)
+    return seed
+
+
+def join(app: Almanac, admin: Caller, person: str, now: datetime) -> str:
+    """Make a person, and return a token of theirs."""
+    app.accounts.add_person(admin, person, now)
+    return app.accounts.sign_in(app.accounts.invite(admin, person, now).one_time_token, now).token
+
+
+@contextmanager
+def grow(seed: Seed, database: Path, http: TestClient) -> Iterator[World]:
+    """A world on a copy of the seed, answering at the client's application."""
+    shutil.copy(seed.database, database)
+    clock = SimulatedClock(START)
+    with _composed(f"sqlite:///{database}", seed.key, clock) as app:
+        http.app.state.almanac = app
+        http.app.state.sign_in_failures = FailureLimit()
+        yield World(app, clock, http, dict(seed.tokens))
+
+
+@contextmanager
+def _composed(url: str, key: bytes, clock: SimulatedClock) -> Iterator[Almanac]:
+    database = Database(url)
+    yield compose(database, Vault(key), *_site(clock), Rules(), clock)
+    database.close()
+
+
+def _site(clock: SimulatedClock):
+    each = Resources(64, 256 * 1024, 2000)
+    hosts = [Host(f"host-{number}", each) for number in range(8)]
+    flavors = built_in_flavors(each, class_seats(each))
+    limits = Limits(build=timedelta(seconds=5), teardown=timedelta(seconds=5))
+    site = SimulatedSite(SITE, hosts, flavors, limits, clock, start_seconds=lambda _: 2.0)
+    return [site], built_in_profiles(hosts, flavors)
