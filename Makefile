@@ -1,0 +1,45 @@
+# Every target that needs something sets it up first: once, with progress; later that takes a moment.
+PYTHON ?= python3
+RUN := .venv/bin/python
+export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
+export ALMANAC_CACHE := $(CURDIR)/.almanac/cache
+UV := .venv/bin/uv
+LOCKED := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-test demo test lint unit property contract integration e2e format bench pictures lock clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: setup ## See it all: book a Spark platform, map the Gaia sky on it, give it back
+	@$(RUN) -m almanac.demo
+
+setup: ## Install what Almanac needs
+	@$(PYTHON) scripts/setup.py demo
+
+setup-test: ## Install what the tests need too
+	@$(PYTHON) scripts/setup.py test
+
+test: setup-test ## Every check and test, cheapest first
+	@$(RUN) scripts/tiers.py
+
+lint unit property contract integration e2e: setup-test ## One tier of `make test`
+	@$(RUN) scripts/tiers.py $@
+
+format: setup-test ## Let ruff mend and lay out the code
+	@.venv/bin/ruff check --fix-only --quiet . ; .venv/bin/ruff format --quiet .
+
+bench: setup-test ## The benchmarks, each printing one JSON line
+	@for script in benchmarks/*.py; do $(RUN) $$script || exit 1; done
+
+pictures: setup ## Redraw the sky maps of docs/
+	@$(RUN) -m almanac.gaia generate .almanac/stars --rows 5000000
+	@$(RUN) -m almanac.gaia maps .almanac/stars docs/pictures
+
+lock: setup ## Lock the newest versions that pyproject.toml allows
+	@$(LOCKED) --upgrade --group dev pyproject.toml requirements/build.in -o requirements/lock.txt
+	@$(LOCKED) --upgrade requirements/java.in -o requirements/java.txt
+
+clean: ## Remove what was installed and made here
+	rm -rf .venv .almanac demo-output dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

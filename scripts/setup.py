@@ -1,0 +1,458 @@
+"""Set this clone up: Debian packages, a virtual environment, the project and Spark's class-data archive.
+
+``python3 scripts/setup.py demo`` (or ``test``, which adds what only the tests need). Standard library only: it runs before
+anything is installed. Everything lands in ``.venv`` and ``.almanac`` of this clone; only Debian packages and the caches of
+pip and uv lie elsewhere. Steps run side by side where they can, are done once, and are looked at quickly the next time.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import importlib.util
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+VENV = ROOT / ".venv"
+PYTHON = VENV / "bin" / "python"
+KEPT = ROOT / ".almanac"
+STAMPS = KEPT / "setup"
+LOCK = ROOT / "requirements" / "lock.txt"
+JAVA_LOCK = ROOT / "requirements" / "java.txt"
+UV = "uv==0.13.9"
+OLDEST_PYTHON = (3, 11)
+OLDEST_JAVA = 17
+STATUS_EVERY_S = 15.0
+ADVICE = (
+    "Is there a network, and does `pip download pip` work? Mend that and run this again: it goes on where it stopped."
+)
+
+
+class SetupError(Exception):
+    """A step failed; the message says what to do."""
+
+
+# --- what this machine has -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Need:
+    """Something from outside Python.
+
+    Attributes:
+        package: the Debian package that has it.
+        why: what is missing without it.
+        there: whether this machine has it.
+        only_tests: whether nothing but the tests uses it.
+    """
+
+    package: str
+    why: str
+    there: Callable[[], bool]
+    only_tests: bool = False
+
+
+def program(*names: str) -> Callable[[], bool]:
+    """A check that all the programs are on the PATH."""
+    return lambda: all(shutil.which(name) for name in names)
+
+
+def find_java() -> Path | None:
+    """A ``java`` that is new enough, looked for where Almanac looks."""
+    homes = [Path(os.environ["JAVA_HOME"])] if os.environ.get("JAVA_HOME") else []
+    on_path = shutil.which("java")
+    homes += [Path(on_path).resolve().parents[1]] if on_path else []
+    homes += sorted(Path("/usr/lib/jvm").glob("java-*-openjdk*"))
+    return next((home / "bin" / "java" for home in homes if _java_version(home / "bin" / "java") >= OLDEST_JAVA), None)
+
+
+def _java_version(java: Path) -> int:
+    try:
+        done = subprocess.run([java, "-version"], capture_output=True, text=True, timeout=60, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return 0
+    found = re.search(r'version "(\d+)', done.stderr)
+    return int(found[1]) if found else 0
+
+
+def has_postgres() -> bool:
+    """Whether PostgreSQL's server programs are installed; Debian keeps them off the PATH."""
+    return bool(shutil.which("initdb")) or any(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+
+
+def can_make_pip() -> bool:
+    """Whether a virtual environment can be given pip or uv: Debian's python3 alone can't."""
+    return all(map(importlib.util.find_spec, ("venv", "ensurepip"))) or bool(shutil.which("uv"))
+
+
+NEEDS = (
+    Need("openjdk-17-jre-headless", "Java comes from a Python wheel instead", lambda: find_java() is not None),
+    Need("python3-venv", "pip can't be put into the virtual environment", can_make_pip),
+    Need("util-linux", "clusters can't be started", program("setpriv", "setsid", "unshare")),
+    Need("iproute2", "clusters share this machine's network", program("ip")),
+    Need("socat", "clusters share this machine's network", program("socat")),
+    Need("postgresql", "tests on PostgreSQL are left out", has_postgres, only_tests=True),
+)
+
+
+def missing(goal: str) -> list[Need]:
+    """What the goal needs and this machine lacks."""
+    wanted = [need for need in NEEDS if goal == "test" or not need.only_tests]
+    isolation = {"iproute2", "socat"}  # only root can keep clusters apart by networks
+    return [need for need in wanted if not need.there() and (os.geteuid() == 0 or need.package not in isolation)]
+
+
+def administrator() -> list[str] | None:
+    """How to run a command as root; None when this user can't without a password, or there is no apt."""
+    if not shutil.which("apt-get"):
+        return None
+    if os.geteuid() == 0:
+        return []
+    if not shutil.which("sudo"):
+        return None
+    allowed = subprocess.run(["sudo", "-n", "true"], capture_output=True, check=False)
+    return ["sudo", "-n"] if allowed.returncode == 0 else None
+
+
+# --- the steps -------------------------------------------------------------------------------------------------------
+
+
+class Setup:
+    """The steps of one set-up; each writes to a log of its own.
+
+    Args:
+        goal: ``demo`` or ``test``.
+    """
+
+    def __init__(self, goal: str) -> None:
+        self.goal = goal
+        self.notes: list[str] = []
+
+    def debian(self) -> None:
+        """Install what is missing, or note what that means."""
+        lacking = missing(self.goal)
+        become = administrator() if lacking else None
+        if lacking and become is not None:
+            self._apt(become, [need.package for need in lacking])
+            lacking = missing(self.goal)
+        for need in lacking:
+            self.notes.append(
+                f"Not installed: {need.package}, so {need.why}. With root: apt-get install {need.package}"
+            )
+
+    def _apt(self, become: list[str], packages: list[str]) -> None:
+        command = [
+            *become,
+            "env",
+            "DEBIAN_FRONTEND=noninteractive",
+            "apt-get",
+            "-q",
+            "-y",
+            "-o",
+            "DPkg::Lock::Timeout=300",
+        ]
+        install = [*command, "install", "--no-install-recommends", *packages]
+        if self._try("debian", install):
+            return
+        self._try("debian", [*command, "update"])
+        if not self._try("debian", install):
+            self.notes.append(f"apt-get could not install {' '.join(packages)}; see {_shown(log_of('debian'))}.")
+
+    def environment(self) -> None:
+        """Make ``.venv``, unless it is there and works, and put uv into it."""
+        if (
+            self._try("environment", [str(PYTHON), "-c", "import sys; assert sys.prefix != sys.base_prefix"])
+            and self._uv()
+        ):
+            return
+        shutil.rmtree(VENV, ignore_errors=True)
+        whole = importlib.util.find_spec("ensurepip") is not None
+        self._run("environment", [sys.executable, "-m", "venv", *([] if whole else ["--without-pip"]), str(VENV)])
+        if whole and self._try("environment", [str(PYTHON), "-m", "pip", "install", "-q", UV]):
+            return
+        if not whole and not shutil.which("uv"):
+            raise SetupError(
+                "This Python can neither make pip nor find uv. Install python3-venv (apt-get install python3-venv), "
+                "or put uv on the PATH; then run this again."
+            )
+
+    def packages(self) -> None:
+        """Install exactly what ``requirements/lock.txt`` lists."""
+        uv = self._uv()
+        if uv and self._try("packages", [*uv, "pip", "sync", "--require-hashes", str(LOCK)]):
+            return
+        self._run("packages", [str(PYTHON), "-m", "pip", "install", "--require-hashes", "-r", str(LOCK)])
+
+    def java(self) -> None:
+        """Without a Java on the machine, take one from a wheel."""
+        if find_java() is None:
+            self._install("java", "--require-hashes", "-r", str(JAVA_LOCK))
+
+    def project(self) -> None:
+        """Install Almanac itself, editable."""
+        self._install("project", "--no-deps", "--no-build-isolation", "-e", str(ROOT))
+
+    def archive(self) -> None:
+        """Make Spark's class-data archive, which halves every start."""
+        command = [str(PYTHON), "-m", "almanac.spark.archive", "--cache", str(KEPT / "cache")]
+        if not self._try("archive", command):
+            log = _shown(log_of("archive"))
+            self.notes.append(f"Spark's class-data archive could not be made, so clusters start slower; see {log}.")
+
+    def _install(self, step: str, *what: str) -> None:
+        uv = self._uv()
+        if not uv or not self._try(step, [*uv, "pip", "install", *what]):
+            self._run(step, [str(PYTHON), "-m", "pip", "install", *what])
+
+    def _uv(self) -> list[str]:
+        """The uv command: the environment's own, else the PATH's; empty when there is none."""
+        own = VENV / "bin" / "uv"
+        found = str(own) if own.exists() else shutil.which("uv")
+        return [found] if found else []
+
+    def _run(self, step: str, command: list[str]) -> None:
+        if not self._try(step, command):
+            log = log_of(step)
+            raise SetupError(f"This failed: {' '.join(command)}\n{_tail(log)}\nThe whole log: {_shown(log)}. {ADVICE}")
+
+    def _try(self, step: str, command: list[str]) -> bool:
+        """Run a command, its output appended to the step's log; whether it succeeded."""
+        environment = os.environ | {"VIRTUAL_ENV": str(VENV), "PYTHONUNBUFFERED": "1"}
+        with log_of(step).open("a") as log:
+            log.write(f"$ {' '.join(command)}\n")
+            log.flush()
+            try:
+                status = subprocess.call(
+                    command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, cwd=ROOT
+                )
+            except OSError as error:
+                log.write(f"{error}\n")
+                return False
+        return status == 0
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step: what it is called, what must be done before, and what its being done depends on."""
+
+    name: str
+    title: str
+    after: tuple[str, ...]
+    inputs: tuple[str, ...]
+
+
+def steps(goal: str) -> list[Step]:
+    """The steps of a goal, in an order in which they could run one by one."""
+    here = (str(ROOT), sys.version)
+    locked = (*here, LOCK.read_text())
+    project = (*locked, (ROOT / "pyproject.toml").read_text())
+    java = (*locked, JAVA_LOCK.read_text(), shutil.which("java") or "", os.environ.get("JAVA_HOME", ""))
+    return [
+        Step("debian", f"Debian packages for the {goal}", (), (goal, str(os.geteuid() == 0))),
+        Step("environment", "virtual environment", () if can_make_pip() else ("debian",), (*here, UV)),
+        Step("packages", "Python packages", ("environment",), locked),
+        Step("java", "Java", ("debian", "packages"), java),
+        Step("project", "Almanac itself", ("packages",), project),
+        Step("archive", "Spark's class-data archive", ("java", "project"), java),
+    ]
+
+
+# --- doing them ------------------------------------------------------------------------------------------------------
+
+
+def log_of(step: str) -> Path:
+    """A step's log."""
+    return STAMPS / f"{step}.log"
+
+
+def stamp_of(step: Step) -> Path:
+    """The file that says with which inputs a step was done; Debian's packages have one for each goal."""
+    return STAMPS / f"{step.name}-{step.inputs[0]}.stamp" if step.name == "debian" else STAMPS / f"{step.name}.stamp"
+
+
+def digest_of(step: Step) -> str:
+    """What a step's stamp holds when it is done."""
+    return hashlib.sha256("\n".join((step.name, *step.inputs)).encode()).hexdigest()
+
+
+def is_done(step: Step) -> bool:
+    """Whether a step was done with the same inputs, and what it made is still there."""
+    stamp = stamp_of(step)
+    there = step.name == "debian" or PYTHON.exists()
+    return there and stamp.exists() and stamp.read_text() == digest_of(step)
+
+
+def outstanding(goal: str) -> list[Step]:
+    """The steps still to be done; what comes after an undone one is undone too, except after Debian's packages."""
+    undone: list[Step] = []
+    for step in steps(goal):
+        redo = any(earlier.name in step.after and earlier.name != "debian" for earlier in undone)
+        if redo or not is_done(step):
+            undone.append(step)
+    return undone
+
+
+def run_all(setup: Setup, todo: list[Step], show: Progress) -> None:
+    """Run the steps, side by side where their order allows.
+
+    Raises:
+        SetupError: the first failure, after what was running has ended.
+    """
+    waiting, finished = list(todo), {step.name for step in steps(setup.goal)} - {step.name for step in todo}
+    running: dict[Future[None], Step] = {}
+    failure: SetupError | None = None
+    with ThreadPoolExecutor() as pool:
+        while running or (waiting and failure is None):
+            for step in [step for step in waiting if failure is None and finished.issuperset(step.after)]:
+                waiting.remove(step)
+                running[pool.submit(_run_step, setup, step, show)] = step
+            ended, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in ended:
+                step = running.pop(future)
+                error = future.exception()
+                if isinstance(error, SetupError):
+                    failure = failure or error
+                elif error is not None:
+                    raise error
+                finished.add(step.name)
+    if failure is not None:
+        raise failure
+
+
+def _run_step(setup: Setup, step: Step, show: Progress) -> None:
+    stamp_of(step).unlink(missing_ok=True)
+    log_of(step.name).unlink(missing_ok=True)
+    notes = len(setup.notes)
+    with show.step(step):
+        getattr(setup, step.name)()
+    if step.name == "debian" and len(setup.notes) > notes:
+        return  # what couldn't be installed is looked for again next time
+    after = next(other for other in steps(setup.goal) if other.name == step.name)  # its inputs as they are now
+    stamp_of(step).write_text(digest_of(after))
+
+
+class Progress:
+    """What is running and for how long: one line that changes on a terminal, a line now and then elsewhere."""
+
+    def __init__(self) -> None:
+        self._live = sys.stderr.isatty()
+        self._began: dict[str, float] = {}
+        self._lock = threading.Lock()
+        self._over = threading.Event()
+
+    @contextmanager
+    def step(self, step: Step) -> Iterator[None]:
+        """Show that a step runs, and then how long it took."""
+        with self._lock:
+            self._began[step.title] = time.monotonic()
+        outcome = "failed"
+        try:
+            yield
+            outcome = "done"
+        finally:
+            with self._lock:
+                took = time.monotonic() - self._began.pop(step.title)
+            self._line(f"  {'✓' if outcome == 'done' else '✗'} {step.title} ({took:.0f} s)")
+
+    @contextmanager
+    def shown(self) -> Iterator[Progress]:
+        """Keep the status line up to date."""
+        ticker = threading.Thread(target=self._tick, daemon=True)
+        ticker.start()
+        try:
+            yield self
+        finally:
+            self._over.set()
+            ticker.join()
+
+    def _tick(self) -> None:
+        while not self._over.wait(0.2 if self._live else STATUS_EVERY_S):
+            with self._lock:
+                now = time.monotonic()
+                status = ", ".join(f"{title} {now - began:.0f} s" for title, began in self._began.items())
+            if status and self._live:
+                sys.stderr.write(f"\r\x1b[K  … {status}")
+                sys.stderr.flush()
+            elif status:
+                self._line(f"  … {status}")
+
+    def _line(self, text: str) -> None:
+        sys.stderr.write(f"\r\x1b[K{text}\n" if self._live else f"{text}\n")
+        sys.stderr.flush()
+
+
+def _tail(log: Path, lines: int = 15) -> str:
+    return "\n".join(f"    {line}" for line in log.read_text(errors="replace").splitlines()[-lines:])
+
+
+def _shown(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def use_a_writable_home() -> None:
+    """Give pip and uv a place for their caches where the user has none."""
+    home = Path(os.environ.get("HOME") or "/nonexistent")
+    if not os.access(home, os.W_OK):
+        (KEPT / "home").mkdir(parents=True, exist_ok=True)
+        os.environ["HOME"] = str(KEPT / "home")
+
+
+def check_python() -> None:
+    """Refuse a Python that is too old."""
+    if sys.version_info < OLDEST_PYTHON:
+        raise SetupError(
+            f"Almanac needs Python 3.11 or newer; this is {platform.python_version()}. "
+            "Install one and say which: make PYTHON=python3.11 demo"
+        )
+
+
+def main() -> int:
+    """Set up for the goal; returns the exit status."""
+    goal = sys.argv[1] if len(sys.argv) > 1 else "demo"
+    if goal not in {"demo", "test"}:
+        sys.stderr.write(f"There is no set-up for '{goal}': choose demo or test.\n")
+        return 2
+    try:
+        check_python()
+        use_a_writable_home()
+        STAMPS.mkdir(parents=True, exist_ok=True)
+        with (STAMPS / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # two makes at once: the second finds everything done
+            return set_up(goal)
+    except SetupError as error:
+        sys.stderr.write(f"\nSet-up stopped. {error}\n")
+        return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("\nSet-up was interrupted; run it again and it goes on where it stopped.\n")
+        return 130
+
+
+def set_up(goal: str) -> int:
+    """Do what is still to be done."""
+    todo = outstanding(goal)
+    if not todo:
+        return 0
+    began, setup = time.monotonic(), Setup(goal)
+    sys.stderr.write(f"Setting up ({', '.join(step.title for step in todo)}); once only.\n")
+    with Progress().shown() as show:
+        run_all(setup, todo, show)
+    for note in setup.notes:
+        sys.stderr.write(f"  ! {note}\n")
+    sys.stderr.write(f"Set up in {time.monotonic() - began:.0f} s.\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,77 @@
+"""Run the tiers of checks and tests, cheapest first, and say how long each took.
+
+``scripts/tiers.py`` runs all, stopping after the first tier that fails; ``scripts/tiers.py unit e2e`` runs those named.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+BIN = ROOT / ".venv" / "bin"
+CORES = len(os.sched_getaffinity(0))
+
+STATIC = (
+    ("ruff", "check", "."),
+    ("ruff", "format", "--check", "."),
+    ("mypy",),
+    ("lint-imports",),
+)
+WORKERS = {"unit": CORES, "property": CORES, "contract": CORES, "integration": min(CORES, 2), "e2e": 1}
+"""Test tiers, cheapest first, and how many processes share each: real clusters want the machine to themselves."""
+
+
+def commands(tier: str) -> list[list[str]]:
+    """What a tier runs."""
+    if tier == "lint":
+        return [[str(BIN / name), *arguments] for name, *arguments in STATIC]
+    spread = ["-n", str(WORKERS[tier]), "--dist", "loadfile"] if WORKERS[tier] > 1 else []
+    return [[str(BIN / "python"), "-m", "pytest", f"tests/{tier}", *spread, *left_out()]]
+
+
+def left_out() -> list[str]:
+    """Tests that this machine can't run; set-up has said so. In CI nothing is left out."""
+    here = shutil.which("initdb") or any(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    return [] if here or os.environ.get("CI") else ["-m", "not postgres"]
+
+
+def run(tier: str) -> tuple[bool, float]:
+    """Run a tier; whether it passed, and its seconds."""
+    began = time.monotonic()
+    passed = True
+    for command in commands(tier):
+        print(f"\n\033[1m{tier}\033[0m: {' '.join([Path(command[0]).name, *command[1:]])}", flush=True)
+        passed = subprocess.call(command, cwd=ROOT) == 0 and passed
+    return passed, time.monotonic() - began
+
+
+def main() -> int:
+    """Run the tiers named, or all; returns the exit status."""
+    every = ["lint", *WORKERS]
+    wanted = sys.argv[1:] or every
+    unknown = [tier for tier in wanted if tier not in every]
+    if unknown:
+        print(f"There is no tier {', '.join(unknown)}: choose from {', '.join(every)}.", file=sys.stderr)
+        return 2
+    results: list[tuple[str, bool, float]] = []
+    for tier in wanted:
+        results.append((tier, *run(tier)))
+        if not results[-1][1]:
+            break
+    print()
+    for tier, passed, seconds in results:
+        print(f"  {'passed' if passed else 'FAILED'}  {tier:<12} {seconds:7.1f} s")
+    for tier in wanted[len(results) :]:
+        print(f"  not run {tier}")
+    if left_out():
+        print("  Left out: the tests on PostgreSQL, which isn't installed here.")
+    return 0 if all(passed for _, passed, _ in results) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
