@@ -19,7 +19,13 @@ from sqlalchemy import URL, create_engine, text
 
 INSTALL = "Install PostgreSQL's server programs (Debian: apt-get install postgresql; they need not be on the PATH)."
 _START_S = 30.0
-_FAST_BUT_FORGETFUL = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
+_FAST_BUT_FORGETFUL = (
+    "fsync=off",
+    "synchronous_commit=off",
+    "full_page_writes=off",
+    "max_wal_size=64MB",
+    "min_wal_size=32MB",
+)
 
 
 class PostgresMissingError(RuntimeError):
@@ -42,7 +48,7 @@ class Postgres:
     def create(self, template: str = "template0") -> str:
         """The URL of a new database, a copy of the template (which nobody may be connected to)."""
         name = f"almanac_{next(self._numbers)}"
-        self._administer(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        self._administer(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY file_copy')
         return self.url(name)
 
     def drop(self, url: str) -> None:
@@ -67,7 +73,7 @@ def temporary_postgres(*, durable: bool = False) -> Iterator[Postgres]:
         PostgresMissingError: PostgreSQL isn't installed, or it doesn't start.
     """
     programs = _programs()
-    directory = Path(tempfile.mkdtemp(prefix="almanac-postgres-"))
+    directory = Path(tempfile.mkdtemp(prefix="almanac-postgres-", dir=None if durable else _memory()))
     try:
         user = _unprivileged_user()
         if user is not None:
@@ -81,6 +87,13 @@ def temporary_postgres(*, durable: bool = False) -> Iterator[Postgres]:
             server.wait(_START_S)
     finally:
         shutil.rmtree(directory)
+
+
+def _memory() -> Path | None:
+    """Where files live in memory, if there is room: a copy of a database is 300 files, 25 times as fast there."""
+    memory = Path("/dev/shm")  # noqa: S108 - Linux's, not a temporary file's name
+    roomy = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 2**30
+    return memory if roomy else None
 
 
 def _programs() -> Path:

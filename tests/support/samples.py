@@ -104,9 +104,9 @@ def a_grant(node_seconds: int, period: Window, **changes: Any) -> LedgerRow:
     return a_line(LineKind.GRANT, node_seconds, period=period, counts_at=period.start, **changes)
 
 
-def a_token(token_id: str = "t-1", **changes: Any) -> TokenRow:
-    """Ada's token."""
-    row = TokenRow(token_id, f"hash of {token_id}", "ada", "lead", "laptop", NOW)
+def a_token(name: str = "t-1", **changes: Any) -> TokenRow:
+    """Ada's token, of that id."""
+    row = TokenRow(name, f"hash of {name}", "ada", "lead", "laptop", NOW)
     return replace(row, **changes)
 
 

@@ -14,7 +14,7 @@ _URLS = "Write sqlite:///path/to/almanac.db or postgresql://user@host/name."
 _SQLITE = b"SQLite format 3\0"
 
 
-class StorageTrouble(AlmanacError):  # noqa: N818 - named for what people meet, as all of core.errors
+class StorageTrouble(AlmanacError):
     """The database doesn't answer, is too busy, or isn't of this version."""
 
     code = "storage_trouble"

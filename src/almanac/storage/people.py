@@ -121,11 +121,11 @@ class People(Repository):
 
     def memberships(self, person: str) -> dict[str, str]:
         """A person's role in each of their projects."""
-        return dict(self._rows(_MEMBERSHIPS, key=person).tuples().all())
+        return {row.project: row.role for row in self._rows(_MEMBERSHIPS, key=person)}
 
     def members(self, project: str) -> dict[str, str]:
         """Each member's role in a project."""
-        return dict(self._rows(_MEMBERS, key=project).tuples())
+        return {row.person: row.role for row in self._rows(_MEMBERS, key=project)}
 
     def add_token(self, row: TokenRow) -> None:
         """Add a token with a new id."""

@@ -39,9 +39,9 @@ metadata = MetaData(
     }
 )
 
-# A failed cluster is finished once nothing of it is left at the site (its handle is gone).
-UNFINISHED_CLUSTER = text("target = 'running' OR handle IS NOT NULL OR phase NOT IN ('gone', 'failed')")
-UNFINISHED_LEASE = text("phase <> 'gone' OR target = 'held'")
+# In parentheses, as they are joined with AND. A failed cluster is finished once nothing of it is left (no handle).
+UNFINISHED_CLUSTER = text("(target = 'running' OR handle IS NOT NULL OR phase NOT IN ('gone', 'failed'))")
+UNFINISHED_LEASE = text("(phase <> 'gone' OR target = 'held')")
 
 
 class _People(TypedColumns):
@@ -286,11 +286,9 @@ ledger = Table(
     metadata,
     _Ledger,
     CheckConstraint("node_seconds > 0", name="node_seconds"),
-    CheckConstraint(
-        "(kind = 'grant' AND period_start < period_end) OR "
-        "(kind <> 'grant' AND period_start IS NULL AND period_end IS NULL)",
-        name="period",
-    ),
+    CheckConstraint("(kind = 'grant') = (period_start IS NOT NULL)", name="period_start"),
+    CheckConstraint("(kind = 'grant') = (period_end IS NOT NULL)", name="period_end"),
+    CheckConstraint("period_start < period_end", name="period"),
     Index("ix_ledger_account", "project", "site", "counts_at"),
 )
 

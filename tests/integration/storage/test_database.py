@@ -75,9 +75,13 @@ def test_no_server_there_is_trouble_without_the_password(tmp_path: Path) -> None
 
 
 def test_a_write_that_fails_leaves_nothing(database: Database) -> None:
-    with pytest.raises(ZeroDivisionError), database.write() as unit:
-        unit.people.add_person(PersonRow("ada", NOW))
-        _ = 1 / 0
+    def fail_halfway() -> None:
+        with database.write() as unit:
+            unit.people.add_person(PersonRow("ada", NOW))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail_halfway()
     with database.read() as unit:
         assert unit.people.persons() == []
 
@@ -120,23 +124,32 @@ def test_waiting_too_long_within_one_sqlite_process_is_trouble(sqlite_url: str) 
 @pytest.mark.postgres
 def test_a_lost_connection_is_trouble_once_and_then_mended(postgres_url: str) -> None:
     database, operator = Database(postgres_url), Database(postgres_url)
-    others = text(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
-        " AND datname = current_database()"
-    )
-    with pytest.raises(StorageTrouble, match="terminating connection"), database.write() as unit:
-        unit.people.add_person(PersonRow("ada", NOW))
+
+    def put_everyone_out() -> None:
         with operator.engine.connect() as connection:
-            connection.execute(others)
-        unit.people.add_person(PersonRow("grace", NOW))
+            connection.execute(_PUT_OUT)
+
+    def lose_the_connection_halfway() -> None:
+        with database.write() as unit:
+            unit.people.add_person(PersonRow("ada", NOW))
+            put_everyone_out()
+            unit.people.add_person(PersonRow("grace", NOW))
+
+    with pytest.raises(StorageTrouble, match="terminating connection"):
+        lose_the_connection_halfway()
     with database.write() as unit:
         assert unit.people.persons() == []
-    with operator.engine.connect() as connection:
-        connection.execute(others)
+    put_everyone_out()
     with database.read() as unit:
         assert unit.people.persons() == []
     for opened in (database, operator):
         opened.close()
+
+
+_PUT_OUT = text(
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    " WHERE pid <> pg_backend_pid() AND datname = current_database()"
+)
 
 
 @pytest.mark.parametrize(

@@ -181,8 +181,8 @@ def _leases() -> None:
         "leases",
         ["site"],
         unique=False,
-        sqlite_where=sa.text("phase <> 'gone' OR target = 'held'"),
-        postgresql_where=sa.text("phase <> 'gone' OR target = 'held'"),
+        sqlite_where=sa.text("(phase <> 'gone' OR target = 'held')"),
+        postgresql_where=sa.text("(phase <> 'gone' OR target = 'held')"),
     )
 
 
@@ -296,12 +296,10 @@ def _ledger() -> None:
         sa.Column("period_end", UtcDateTime(), nullable=True),
         sa.Column("note", sa.String(), nullable=False),
         sa.Column("id", Serial, nullable=False),
-        sa.CheckConstraint(
-            "(kind = 'grant' AND period_start < period_end) OR "
-            "(kind <> 'grant' AND period_start IS NULL AND period_end IS NULL)",
-            name=op.f("ck_ledger_period"),
-        ),
+        sa.CheckConstraint("(kind = 'grant') = (period_end IS NOT NULL)", name=op.f("ck_ledger_period_end")),
+        sa.CheckConstraint("(kind = 'grant') = (period_start IS NOT NULL)", name=op.f("ck_ledger_period_start")),
         sa.CheckConstraint("node_seconds > 0", name=op.f("ck_ledger_node_seconds")),
+        sa.CheckConstraint("period_start < period_end", name=op.f("ck_ledger_period")),
         sa.ForeignKeyConstraint(["project"], ["projects.name"], name=op.f("fk_ledger_project")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_ledger")),
     )
@@ -404,6 +402,6 @@ def _clusters() -> None:
         "clusters",
         ["site", "profile"],
         unique=False,
-        sqlite_where=sa.text("target = 'running' OR handle IS NOT NULL OR phase NOT IN ('gone', 'failed')"),
-        postgresql_where=sa.text("target = 'running' OR handle IS NOT NULL OR phase NOT IN ('gone', 'failed')"),
+        sqlite_where=sa.text("(target = 'running' OR handle IS NOT NULL OR phase NOT IN ('gone', 'failed'))"),
+        postgresql_where=sa.text("(target = 'running' OR handle IS NOT NULL OR phase NOT IN ('gone', 'failed'))"),
     )
