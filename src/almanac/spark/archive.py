@@ -27,7 +27,7 @@ Progress = Callable[[float, str], None]
 """Called with a fraction in [0, 1] and what is being done."""
 
 
-class ArchiveFailed(Exception):  # noqa: N818
+class ArchiveFailed(Exception):
     """The archive could not be made; clusters start without it, slower."""
 
 

@@ -25,7 +25,7 @@ exec '{java}' "$@"
 """
 
 
-class NoJava(AlmanacError):  # noqa: N818
+class NoJava(AlmanacError):
     """No Java that Spark runs on."""
 
     code = "no_java"
@@ -38,7 +38,7 @@ class NoJava(AlmanacError):  # noqa: N818
         )
 
 
-class NoSpark(AlmanacError):  # noqa: N818
+class NoSpark(AlmanacError):
     """No pyspark beside Almanac."""
 
     code = "no_spark"

@@ -81,11 +81,12 @@ def _worker(cluster: ClusterSpec, node: PlacedNode, layout: Layout) -> Service:
 
 def _connect(cluster: ClusterSpec, layout: Layout, heap_mib: int) -> Service:
     home = f"{layout.run}/connect"
-    executor_flags = (*jvm.archive_flags(layout.runtime.archive), *jvm.EXECUTOR_FLAGS, _logging_flag(layout))
+    cores = cluster.workers[0].flavor.resources.cores
+    executor = (*jvm.archive_flags(layout.runtime.archive), *jvm.executor_flags(cores), _logging_flag(layout))
     properties = connect_properties(cluster, layout, home) | {
         "spark.master": _master_url(layout),
         "spark.driver.memory": f"{heap_mib}m",
-        "spark.executor.extraJavaOptions": " ".join(executor_flags),
+        "spark.executor.extraJavaOptions": " ".join(executor),
     }
     flags = (*jvm.DRIVER_FLAGS, _logging_flag(layout), f"@{home}/connect.args")
     return Service(

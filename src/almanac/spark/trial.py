@@ -31,7 +31,7 @@ HEAD = Flavor("trial-head", Resources(cores=1, memory_mib=2048))
 WORKER = Flavor("trial-worker", Resources(cores=1, memory_mib=1280))
 
 
-class TrialFailed(Exception):  # noqa: N818
+class TrialFailed(Exception):
     """A service ended or never listened; the message has the end of its log."""
 
 
