@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
 
 from almanac.core.errors import AlmanacError, BadRequest
 
@@ -96,13 +97,21 @@ def install(app: FastAPI) -> None:
         return answer(error)
 
     @app.exception_handler(HTTPException)
-    async def framework(_: Request, error: HTTPException) -> JSONResponse:
+    async def framework(request: Request, error: HTTPException) -> JSONResponse:
         wrapped = HttpError(error.status_code, f"{error.detail}.", _HINTS.get(error.status_code, "Send UTF-8 JSON."))
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            return answer(wrapped, {"Allow": ", ".join(_methods(app, request.url.path))})
         return answer(wrapped, error.headers)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
         return answer(explain(error.errors()))
+
+
+def _methods(app: FastAPI, path: str) -> list[str]:
+    """All methods of a path; Starlette's own answer tells only those of the first route that has the path."""
+    paths = app.openapi()["paths"].items()
+    return sorted({m.upper() for template, item in paths if compile_path(template)[0].match(path) for m in item})
 
 
 def explain(errors: Sequence[Mapping[str, Any]]) -> BadRequest:

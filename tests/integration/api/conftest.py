@@ -27,5 +27,5 @@ def http() -> Iterator[TestClient]:
 @pytest.fixture
 def world(seed: Seed, tmp_path: Path, http: TestClient) -> Iterator[World]:
     """A fresh world."""
-    with grow(seed, tmp_path / "world.db", http) as world:
+    with grow(seed, tmp_path, http) as world:
         yield world

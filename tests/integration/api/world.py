@@ -23,6 +23,7 @@ from almanac.services.requests import BookingRequest
 from almanac.services.vault import Vault
 from almanac.services.views import BookingView
 from almanac.sites.simulated import SimulatedClock, SimulatedSite
+from almanac.sites.simulated import World as SimulatedWorld
 from almanac.storage.database import Database
 
 START = datetime(2027, 3, 1, 10, tzinfo=UTC)
@@ -92,7 +93,7 @@ class Seed:
 def plant(database: Path) -> Seed:
     """Put somebody in every role into a migrated SQLite file."""
     seed = Seed(database, {}, Fernet.generate_key())
-    with _composed(f"sqlite:///{database}", seed.key, SimulatedClock(START)) as app:
+    with _composed(database, seed.key, SimulatedClock(START)) as app:
         one_time = app.accounts.first_admin(START)
         seed.tokens["operator"] = app.accounts.sign_in(one_time, START).token
         admin = app.accounts.authenticate(seed.tokens["operator"], START)
@@ -111,27 +112,31 @@ def join(app: Almanac, admin: Caller, person: str, now: datetime) -> str:
 
 
 @contextmanager
-def grow(seed: Seed, database: Path, http: TestClient) -> Iterator[World]:
+def grow(seed: Seed, directory: Path, http: TestClient) -> Iterator[World]:
     """A world on a copy of the seed, answering at the client's application."""
-    shutil.copy(seed.database, database)
+    database = Path(shutil.copy(seed.database, directory / "almanac.db"))
+    if _simulation(seed.database).exists():
+        shutil.copy(_simulation(seed.database), _simulation(database))
     clock = SimulatedClock(START)
-    with _composed(f"sqlite:///{database}", seed.key, clock) as app:
+    with _composed(database, seed.key, clock) as app:
         http.app.state.almanac = app
         http.app.state.sign_in_failures = FailureLimit()
         yield World(app, clock, http, dict(seed.tokens))
 
 
+def _simulation(database: Path) -> Path:
+    """Where the simulated site of a database keeps what runs there."""
+    return database.with_suffix(".simulated.json")
+
+
 @contextmanager
-def _composed(url: str, key: bytes, clock: SimulatedClock) -> Iterator[Almanac]:
-    database = Database(url)
-    yield compose(database, Vault(key), *_site(clock), Rules(), clock)
-    database.close()
-
-
-def _site(clock: SimulatedClock):
+def _composed(path: Path, key: bytes, clock: SimulatedClock) -> Iterator[Almanac]:
+    database = Database(f"sqlite:///{path}")
     each = Resources(64, 256 * 1024, 2000)
     hosts = [Host(f"host-{number}", each) for number in range(8)]
     flavors = built_in_flavors(each, class_seats(each))
     limits = Limits(build=timedelta(seconds=5), teardown=timedelta(seconds=5))
-    site = SimulatedSite(SITE, hosts, flavors, limits, clock, start_seconds=lambda _: 2.0)
-    return [site], built_in_profiles(hosts, flavors)
+    world = SimulatedWorld(_simulation(path))
+    site = SimulatedSite(SITE, hosts, flavors, limits, clock, start_seconds=lambda _: 2.0, world=world)
+    yield compose(database, Vault(key), [site], built_in_profiles(hosts, flavors), Rules(), clock)
+    database.close()
