@@ -4,46 +4,34 @@ from __future__ import annotations
 
 from dataclasses import fields
 from datetime import datetime
+from functools import partial
 from typing import Any
 
-from sqlalchemy import and_, bindparam, exists, func, insert, or_, select
+from sqlalchemy import bindparam, exists, func, insert, select
 
 from almanac.core.ledger import LineKind
 from almanac.core.windows import Window
 from almanac.storage.repository import AnyRow, Repository
 from almanac.storage.rows import Balance, LedgerRow
-from almanac.storage.tables import ledger
+from almanac.storage.tables import GRANT, ledger
 from almanac.storage.types import UtcDateTime
 
 _C = ledger.c
-_AT = bindparam("at_instant", type_=UtcDateTime())
+_moment = partial(bindparam, type_=UtcDateTime())
+_AT = _moment("at_instant")
 _PLAIN = tuple(field.name for field in fields(LedgerRow) if field.name not in {"id", "period"})
 _ADD = insert(ledger)
-_GRANT = ledger.alias("covering")
-_COVERED = exists().where(
-    _GRANT.c.project == _C.project,
-    _GRANT.c.site == _C.site,
-    _GRANT.c.kind == LineKind.GRANT,
-    _GRANT.c.period_start <= _AT,
-    _GRANT.c.period_end > _AT,
-    _GRANT.c.period_start <= _C.counts_at,
-    _GRANT.c.period_end > _C.counts_at,
+_IN_ACCOUNT = (_C.project == bindparam("of_project"), _C.site == bindparam("at_site"))
+# Grants that share an instant cover one interval together.
+_COVER = select(func.min(_C.period_start), func.max(_C.period_end), func.sum(_C.node_seconds)).where(
+    *_IN_ACCOUNT, GRANT, _C.period_start <= _AT, _C.period_end > _AT
 )
 _SUMS = (
     select(_C.kind, func.sum(_C.node_seconds))
-    .where(
-        _C.project == bindparam("of_project"),
-        _C.site == bindparam("at_site"),
-        or_(
-            and_(_C.kind == LineKind.GRANT, _C.period_start <= _AT, _C.period_end > _AT),
-            and_(_C.kind != LineKind.GRANT, _COVERED),
-        ),
-    )
+    .where(*_IN_ACCOUNT, _C.counts_at >= _moment("since"), _C.counts_at < _moment("until"))
     .group_by(_C.kind)
 )
-_METERED = select(
-    exists().where(_C.project == bindparam("of_project"), _C.site == bindparam("at_site"), _C.kind == LineKind.GRANT)
-)
+_METERED = select(exists().where(*_IN_ACCOUNT, GRANT))
 
 
 class Ledger(Repository):
@@ -63,17 +51,19 @@ class Ledger(Repository):
         return [_line(row) for row in self._connection.execute(select(ledger).where(*conditions).order_by(_C.id))]
 
     def metered(self, project: str, site: str) -> bool:
-        """Whether the project has ever had a grant at the site, so that what it books there is counted against grants."""
-        values = {"of_project": project, "at_site": site}
-        return bool(self._connection.execute(_METERED, values).scalar_one())
+        """Whether the project has ever had a grant at the site, so that what it books there counts against grants."""
+        return bool(self._rows(_METERED, of_project=project, at_site=site).scalar_one())
 
     def balance(self, project: str, site: str, at: datetime) -> Balance:
         """The project's account over the grants whose period contains ``at`` and the lines that count in them."""
-        values = {"of_project": project, "at_site": site, "at_instant": at}
-        sums: dict[LineKind, int] = dict.fromkeys(LineKind, 0)
-        sums |= {kind: int(total) for kind, total in self._connection.execute(_SUMS, values)}
+        account = {"of_project": project, "at_site": site}
+        since, until, granted = self._rows(_COVER, **account, at_instant=at).one()
+        if granted is None:
+            return Balance()
+        sums = dict.fromkeys(LineKind, 0)
+        sums |= {kind: int(total) for kind, total in self._rows(_SUMS, **account, since=since, until=until)}
         held = sums[LineKind.HOLD] - sums[LineKind.CHARGE] - sums[LineKind.REFUND]
-        return Balance(granted=sums[LineKind.GRANT], held=held, charged=sums[LineKind.CHARGE])
+        return Balance(granted=int(granted), held=held, charged=sums[LineKind.CHARGE])
 
 
 def _values(row: LedgerRow) -> dict[str, Any]:

@@ -41,6 +41,7 @@ metadata = MetaData(
 
 # In parentheses, as they are joined with AND. A failed cluster is finished once nothing of it is left (no handle).
 UNFINISHED_CLUSTER = text("(target = 'running' OR handle IS NOT NULL OR phase NOT IN ('gone', 'failed'))")
+GRANT = text("kind = 'grant'")
 UNFINISHED_LEASE = text("(phase <> 'gone' OR target = 'held')")
 
 
@@ -289,7 +290,8 @@ ledger = Table(
     CheckConstraint("(kind = 'grant') = (period_start IS NOT NULL)", name="period_start"),
     CheckConstraint("(kind = 'grant') = (period_end IS NOT NULL)", name="period_end"),
     CheckConstraint("period_start < period_end", name="period"),
-    Index("ix_ledger_account", "project", "site", "counts_at"),
+    Index("ix_ledger_account", "project", "site", "counts_at", "kind", "node_seconds"),
+    Index("ix_ledger_grants", "project", "site", sqlite_where=GRANT, postgresql_where=GRANT),
 )
 
 pools = Table("pools", metadata, _Pools)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -29,18 +30,25 @@ class UtcDateTime(TypeDecorator[datetime]):
         """Text on SQLite, ``timestamptz`` elsewhere."""
         return dialect.type_descriptor(Text() if dialect.name == "sqlite" else DateTime(timezone=True))
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:  # noqa: ANN401 - what a driver takes
+    def bind_processor(self, dialect: Dialect) -> Callable[[datetime | None], Any]:
         """To UTC, as the driver wants it."""
-        if value is None:
-            return None
-        instant = utc(value)
-        return instant.isoformat(timespec="microseconds") if dialect.name == "sqlite" else instant
+        return _to_text if dialect.name == "sqlite" else _to_utc
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ANN401 - what a driver gives
-        """Back to aware UTC."""
-        if value is None:
-            return None
-        return datetime.fromisoformat(value) if dialect.name == "sqlite" else value.astimezone(UTC)
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None] | None:  # noqa: ARG002
+        """Back to aware UTC. PostgreSQL's sessions are in UTC, so what psycopg gives is that already."""
+        return _from_text if dialect.name == "sqlite" else None
+
+
+def _to_utc(instant: datetime | None) -> datetime | None:
+    return None if instant is None else utc(instant)
+
+
+def _to_text(instant: datetime | None) -> str | None:
+    return None if instant is None else utc(instant).isoformat(timespec="microseconds")
+
+
+def _from_text(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
 
 
 Serial = BigInteger().with_variant(Integer, "sqlite")

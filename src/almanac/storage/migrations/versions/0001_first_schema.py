@@ -303,8 +303,18 @@ def _ledger() -> None:
         sa.ForeignKeyConstraint(["project"], ["projects.name"], name=op.f("fk_ledger_project")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_ledger")),
     )
-    op.create_index("ix_ledger_account", "ledger", ["project", "site", "counts_at"], unique=False)
+    op.create_index(
+        "ix_ledger_account", "ledger", ["project", "site", "counts_at", "kind", "node_seconds"], unique=False
+    )
     op.create_index(op.f("ix_ledger_booking_id"), "ledger", ["booking_id"], unique=False)
+    op.create_index(
+        "ix_ledger_grants",
+        "ledger",
+        ["project", "site"],
+        unique=False,
+        sqlite_where=sa.text("kind = 'grant'"),
+        postgresql_where=sa.text("kind = 'grant'"),
+    )
 
 
 def _members() -> None:
