@@ -10,6 +10,7 @@ import typer
 
 from almanac.cli import options, output
 from almanac.cli.options import Json, Project, SiteName, command
+from almanac.core.errors import BadRequest
 
 if TYPE_CHECKING:
     from almanac.client.credentials import Credential
@@ -53,7 +54,7 @@ def sign_in(url: str, text: str) -> Credential:
     from almanac.client.errors import ClientError, NotReachable
 
     if not text or not text.isascii() or not text.isprintable():
-        raise typer.BadParameter("that is no token; paste it whole, such as alm_3k9x2m7q_...")
+        raise BadRequest("That is no token.", hint="Paste it whole; it begins with alm_.")
     with Client(url, text) as client:
         try:
             credential = Credential(text, client.me().person)

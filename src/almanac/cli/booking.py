@@ -10,6 +10,7 @@ import typer
 
 from almanac.cli import options, output
 from almanac.cli.options import BookingId, For, Json, ProfileName, Project, Seats, SiteName, command
+from almanac.core.errors import BadRequest
 
 if TYPE_CHECKING:
     from almanac.client.client import Client
@@ -81,9 +82,9 @@ def offer(
     request = Request(profile, options.length(length), _start(at), seats, project, site, title)
     with options.client() as client:
         offered = _asked(client.offer, request)
-    _tell(offered, f"is held for you: {_summary(offered)}", json=json)
+    _tell(offered, _summary(offered), json=json)
     if not json:
-        output.facts([("Held until", offered.expires_at)])
+        output.facts([("From", offered.start), ("To", offered.end), ("Held until", offered.expires_at)])
         output.say(f"Take it: almanac accept {offered.id}")
 
 
@@ -91,7 +92,7 @@ def accept(offer: OfferId, json: Json = False) -> None:
     """Take an offer."""
     with options.client() as client:
         booked = client.accept(offer)
-    _tell(booked, f"is booked: {_summary(booked)}", json=json)
+    _tell(booked, _summary(booked), json=json)
 
 
 def bookings(
@@ -189,7 +190,8 @@ def shorten(booking: BookingId, by: By = None, until: Until = None, json: Json =
 
 def _move_end(booking: str, verb: str, by: str | None, until: str | None, *, json: bool) -> None:
     if (by is None) == (until is None):
-        raise typer.BadParameter(f"say either --by or --until, such as: almanac {verb} {booking} --by 1h")
+        hint = f"Such as: almanac {verb} {booking} --by 1h, or: almanac {verb} {booking} --until 18:00"
+        raise BadRequest("Say either --by or --until.", hint=hint)
     length = options.length(by) if by else None
     end = options.instant(until) if until else None
     with options.client() as client:
@@ -262,13 +264,15 @@ def _tell(booking: Booking, sentence: str, *, json: bool) -> None:
 
 
 def _summary(booking: Booking) -> str:
-    from almanac.client.words import length, local, state
+    """Such as ``is ready until ...: spark-small at local for 2 h, 1 seat, 2 workers``."""
+    from almanac.client.words import length, state
 
-    window = f"{local(booking.start)} for {length(booking.end - booking.start)}"
     seats = "1 seat" if booking.seats == 1 else f"{booking.seats} seats"
     kind = "" if booking.reserved else ", best effort and not reserved"
-    head = f"{booking.profile} at {booking.site}, {window}, {seats}, {booking.workers} workers{kind}"
-    return f"{head}: {state(booking)}"
+    window = f"for {length(booking.end - booking.start)}"
+    return (
+        f"is {state(booking)}: {booking.profile} at {booking.site} {window}, {seats}, {booking.workers} workers{kind}"
+    )
 
 
 def _say_next(booking: Booking) -> None:

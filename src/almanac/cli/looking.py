@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +12,7 @@ from almanac.cli import options, output
 from almanac.cli.options import For, Json, ProfileName, Seats, SiteName, command
 
 if TYPE_CHECKING:
-    from almanac.client.models import Availability, Flavor, Request
+    from almanac.client.models import Availability, Profile, Request, Site
 
 PANEL = "Look"
 BAR_WIDTH = 24
@@ -31,12 +32,9 @@ def profiles(json: Json = False) -> None:
     if json:
         output.as_json(found)
         return
-    rows = [
-        (p.name, p.title, _range(p.workers, p.max_workers), _node(p.worker or p.head), p.max_seats, p.max_duration)
-        for p in found
-    ]
+    rows = [(p.name, p.title, _range(p.workers, p.max_workers), _each(p), p.max_seats, p.max_duration) for p in found]
     headings = ("Profile", "", "Workers", "Each", "Seats", "At most")
-    output.table(headings, rows, empty="No site offers anything now; see: almanac sites")
+    output.table(headings, rows, empty="The catalogue is empty; see the settings in almanac.toml.")
 
 
 def sites(json: Json = False) -> None:
@@ -48,10 +46,9 @@ def sites(json: Json = False) -> None:
         return
     for site in found:
         state = f"trouble: {site.trouble}" if site.trouble else "drained, takes no bookings" if site.drained else "open"
-        pairs = [(site.name, state), ("hosts", len(site.hosts))]
-        pairs += [(name, f"{site.free_now.get(name, 0)} of {total} free") for name, total in site.total.items()]
-        pairs += [("capacity", "reserved ahead of time" if site.reserved else "best effort, not reserved")]
-        output.facts([*pairs, ("isolation", site.isolation)])
+        capacity = "reserved ahead of time" if site.reserved else "best effort, not reserved"
+        pairs = [("Site", site.name), ("State", state), ("Hosts", len(site.hosts)), *_free_now(site)]
+        output.facts([*pairs, ("Capacity", capacity), ("Isolation", site.isolation)])
     if not found:
         output.say("There is no site. See the settings in almanac.toml.")
 
@@ -107,13 +104,32 @@ def _show_free(found: Availability, request: Request) -> None:
     output.say(f"Seats that could start now for that long: {found.largest_now}")
 
 
+def _free_now(site: Site) -> list[tuple[str, str]]:
+    from almanac.client.words import memory
+
+    shown: dict[str, tuple[str, Callable[[int], str]]] = {
+        "cores": ("Cores", str),
+        "memory_mib": ("Memory", memory),
+        "disk_gib": ("Disk, GiB", str),
+    }
+    shown |= {"gpus": ("GPUs", str)} if site.total.get("gpus") else {}
+    return [
+        (label, f"{words(site.free_now.get(name, 0))} of {words(site.total.get(name, 0))} free")
+        for name, (label, words) in shown.items()
+    ]
+
+
 def _range(least: int, most: int) -> str:
     return str(least) if least == most else f"{least} to {most}"
 
 
-def _node(flavor: Flavor) -> str:
+def _each(profile: Profile) -> str:
+    """What each worker (without any: the notebook's node) has."""
     from almanac.client.words import memory
 
+    if not profile.sites:
+        return "offered nowhere now"
+    flavor = profile.worker or profile.head
     parts = [f"{flavor.cores} cores", memory(flavor.memory_mib)]
     parts += [f"{flavor.disk_gib} GiB disk"] if flavor.disk_gib else []
     parts += [f"{flavor.gpus} GPUs"] if flavor.gpus else []

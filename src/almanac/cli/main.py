@@ -15,10 +15,9 @@ from typer.exceptions import TyperException
 
 from almanac import __version__
 from almanac.cli import accounts, admin, booking, looking, options, output, up, using
-from almanac.core.errors import AlmanacError
+from almanac.core.errors import AlmanacError, BadRequest
 
 FAILED, MISUSED, UNREACHABLE, INTERRUPTED = 1, 2, 3, 130
-UNPROCESSABLE = 422
 
 app = typer.Typer(
     name="almanac",
@@ -59,7 +58,7 @@ def run(arguments: Sequence[str]) -> int:
         code = app(list(arguments), prog_name="almanac", standalone_mode=False)
         sys.stdout.flush()
     except TyperException as error:
-        return _told(AlmanacError(error.format_message(), hint="See: almanac --help"), error.exit_code)
+        return _told(BadRequest(error.format_message(), hint=f"See: {_command(error)} --help"), error.exit_code)
     except AlmanacError as error:
         return _told(error, _exit_code(error))
     except (KeyboardInterrupt, typer.Abort):
@@ -72,10 +71,16 @@ def run(arguments: Sequence[str]) -> int:
     return code if isinstance(code, int) else 0
 
 
+def _command(error: TyperException) -> str:
+    """The command that was misused."""
+    context = getattr(error, "ctx", None)
+    return context.command_path if context is not None else "almanac"
+
+
 def _exit_code(error: AlmanacError) -> int:
     if error.code == "not_reachable":
         return UNREACHABLE
-    return MISUSED if error.status == UNPROCESSABLE else FAILED
+    return MISUSED if error.status == BadRequest.status else FAILED
 
 
 def _told(error: AlmanacError, code: int) -> int:

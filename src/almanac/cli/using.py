@@ -14,6 +14,7 @@ import typer
 from almanac.cli import options, output
 from almanac.cli.booking import wait_until_ready
 from almanac.cli.options import BookingId, Json, command
+from almanac.core.errors import BadRequest
 
 if TYPE_CHECKING:
     from almanac.client.client import Client
@@ -99,7 +100,7 @@ def _notebook_url(found: Connection, seat: str | None) -> str:
     addresses = {s.name: s.notebook_url for s in found.seats}
     wanted = seat or next(iter(addresses))
     if wanted not in addresses:
-        raise typer.BadParameter(f"there is no seat {wanted}; there are {', '.join(addresses)}.")
+        raise BadRequest(f"There is no seat {wanted}.", hint=f"There are: {', '.join(addresses)}.")
     return addresses[wanted]
 
 

@@ -230,4 +230,5 @@ class Client:
 
 def _body(request: m.Request) -> dict[str, object]:
     body = asdict(request)
-    return {**body, "duration_s": body.pop("duration")}
+    body["duration_s"] = body.pop("duration")
+    return body

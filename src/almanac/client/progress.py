@@ -91,7 +91,11 @@ def _lines(stream: TextIO) -> Show:
 
     def show(booking: Booking) -> None:
         nonlocal said
-        count = f" [{booking.progress.done}/{booking.progress.total}]" if booking.progress else ""
+        count = (
+            f" [{booking.progress.done}/{booking.progress.total}]"
+            if booking.progress and booking.progress.total
+            else ""
+        )
         line = f"{booking.id} {words.state(booking)}{count}"
         if line != said:
             print(line, file=stream, flush=True)

@@ -21,7 +21,7 @@ GRACE_S = 10.0
 """How long an interrupted script may take to clean up."""
 DRAIN_S = 1.0
 """How long output is still read when the script has ended and a child of it holds the pipe open."""
-BYTES_PER_S = 400_000
+BYTES_PER_S = 700_000
 """Jupyter drops output above a million bytes per second; the script waits instead."""
 
 
