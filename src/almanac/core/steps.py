@@ -100,16 +100,16 @@ class Steps:
         cells, heads, _ = self._cells(start, end)
         if not len(cells):
             return self._capacity
-        least: Ints = np.minimum.reduceat(self._free[cells], heads)
+        least: Ints = np.minimum.reduceat(self._free.take(cells, axis=0), heads)
         return least
 
     def pieces(self, start: int, end: int) -> Pieces:
         """The pieces of every host within ``[start, end)``, cut off at its ends."""
         cells, heads, counts = self._cells(start, end)
-        begins = np.maximum(self._time[cells], start)
+        begins = np.maximum(self._time.take(cells), start)
         ends = np.append(begins[1:], end)
         ends[heads[1:] - 1] = end
-        return Pieces(np.repeat(np.arange(len(heads)), counts), begins, ends, self._free[cells])
+        return Pieces(np.repeat(np.arange(len(heads)), counts), begins, ends, self._free.take(cells, axis=0))
 
     def first_below(self, row: int, need: Ints, start: int) -> int | None:
         """The first microsecond from ``start`` on when a host has less than ``need`` free; None if there is none."""
@@ -129,15 +129,13 @@ class Steps:
         return int(self._time[self._row(row)].searchsorted(instant, side="right")) - 1
 
     def _all_at(self, instant: int) -> Ints:
-        """The cell that an instant falls into, on every row: a binary search in step."""
-        low: Ints = self._first
-        high: Ints = self._first + self._length
-        for _ in range(int(self._length.max(initial=1) - 1).bit_length()):
-            middle = (low + high) >> 1
-            later = self._time[middle] > instant
-            high = np.where(later, middle, high)
-            low = np.where(later, low, middle)
-        return low
+        """The cell that an instant falls into, on every row: a binary search of all rows in step."""
+        cell: Ints = self._first
+        last = self._first + self._length - 1
+        for power in reversed(range(int(self._length.max(initial=1)).bit_length())):
+            probe = np.minimum(cell + (1 << power), last)
+            cell = np.where(self._time.take(probe) <= instant, probe, cell)
+        return cell
 
     def _cells(self, start: int, end: int) -> tuple[Ints, Ints, Ints]:
         """The cells within ``[start, end)`` row by row, where each row begins among them, and how many each has."""
