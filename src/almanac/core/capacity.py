@@ -233,8 +233,9 @@ class Calendar:
         self, groups: Sequence[NodeGroup], duration: timedelta, lo: int, hi: int | None
     ) -> Iterator[sweep.Range]:
         """The ranges of starts in ``[lo, hi]``, searched slab by slab. A range may be cut in two where slabs touch."""
-        wanted = packing.demands(groups)
-        if packing.pack(self._steps.capacity, wanted) is None:
+        wanted = self._wanted(groups)
+        empty = self._steps.capacity
+        if any(sweep.fitting(empty, each.need, each.count).sum() < each.count for each in wanted):
             return
         length = duration // _TICK + self._gap
         # From the last change on nothing changes any more, so one start there stands for all later ones.
@@ -247,11 +248,14 @@ class Calendar:
                 yield first, hi + 1 if stop > horizon and hi is not None else stop
             lo, width = top + 1, 2 * width
 
+    def _wanted(self, groups: Sequence[NodeGroup]) -> tuple[Demand, ...]:
+        """What is to fit at once: on a single host that is one sum."""
+        wanted = packing.demands(groups)
+        return (packing.together(wanted),) if len(self._names) == 1 else wanted
+
     def _starts_within(self, wanted: Sequence[Demand], length: int, lo: int, hi: int) -> Iterator[sweep.Range]:
         """The ranges of starts in ``[lo, hi]``."""
         pieces = self._steps.pieces(lo, hi + length)
-        if len(self._names) == 1:
-            wanted = (packing.together(wanted),)
         if len(wanted) == 1:
             return _starts_of_one(pieces, wanted[0], length)
         if len(wanted) == 2 and wanted[0].count == 1:
@@ -279,7 +283,7 @@ class Calendar:
     def _first_crowded(self, groups: Sequence[NodeGroup], start: int, end: int) -> sweep.Range:
         """The first stretch of ``[start, end)`` without room at any instant; all of it when there is none."""
         crowded_from = start
-        for first, stop in self._starts_within(packing.demands(groups), 1, start, end - 1):
+        for first, stop in self._starts_within(self._wanted(groups), 1, start, end - 1):
             if first > crowded_from:
                 return crowded_from, first
             crowded_from = stop

@@ -133,6 +133,13 @@ def test_earliest_of_what_never_fits_is_none():
     assert Calendar([]).earliest(workers(1), HOUR, at(0)) is None
 
 
+def test_a_head_and_workers_that_fit_only_one_without_the_other_never_fit():
+    calendar = Calendar([host("a"), host("b")], [claim("a", 1, 0, 5)])
+    assert calendar.earliest((HEAD, *workers(6)), HOUR, at(0)) == at(5)
+    assert calendar.earliest((HEAD, *workers(7)), HOUR, at(0)) is None
+    assert calendar.earliest(workers(7), HOUR, at(0)) == at(0)
+
+
 def test_earliest_looks_as_far_as_it_takes():
     years = 24 * 365 * 3
     calendar = Calendar([host()], [claim("a", 7, 0, years)])
