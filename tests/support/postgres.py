@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pwd
 import shutil
@@ -10,7 +11,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -19,6 +20,7 @@ from sqlalchemy import URL, create_engine, text
 
 INSTALL = "Install PostgreSQL's server programs (Debian: apt-get install postgresql; they need not be on the PATH)."
 _START_S = 30.0
+_PREFIX = "almanac-postgres-"
 _FAST_BUT_FORGETFUL = (
     "fsync=off",
     "synchronous_commit=off",
@@ -48,7 +50,7 @@ class Postgres:
     def create(self, template: str = "template0") -> str:
         """The URL of a new database, a copy of the template (which nobody may be connected to)."""
         name = f"almanac_{next(self._numbers)}"
-        self._administer(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY file_copy')
+        self._administer(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
         return self.url(name)
 
     def drop(self, url: str) -> None:
@@ -64,7 +66,9 @@ class Postgres:
 
 @contextmanager
 def temporary_postgres(*, durable: bool = False) -> Iterator[Postgres]:
-    """Start a server in a temporary directory, and end and remove it afterwards (even when this process is killed).
+    """Start a server in a temporary directory, and end and remove it afterwards.
+
+    When this process is killed its server ends with it, and the next one removes the directory.
 
     Args:
         durable: keep fsync on, as in production; for benchmarks.
@@ -73,7 +77,11 @@ def temporary_postgres(*, durable: bool = False) -> Iterator[Postgres]:
         PostgresMissingError: PostgreSQL isn't installed, or it doesn't start.
     """
     programs = _programs()
-    directory = Path(tempfile.mkdtemp(prefix="almanac-postgres-", dir=None if durable else _memory()))
+    parent = (None if durable else _memory()) or Path(tempfile.gettempdir())
+    _sweep(parent)
+    directory = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
+    lock = (directory / "lock").open("w")
+    fcntl.flock(lock, fcntl.LOCK_EX)
     try:
         user = _unprivileged_user()
         if user is not None:
@@ -87,6 +95,7 @@ def temporary_postgres(*, durable: bool = False) -> Iterator[Postgres]:
             server.wait(_START_S)
     finally:
         shutil.rmtree(directory)
+        lock.close()
 
 
 def _memory() -> Path | None:
@@ -94,6 +103,15 @@ def _memory() -> Path | None:
     memory = Path("/dev/shm")  # noqa: S108 - Linux's, not a temporary file's name
     roomy = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 2**30
     return memory if roomy else None
+
+
+def _sweep(parent: Path) -> None:
+    """Remove what killed processes left: directories whose lock nobody holds, if old enough to have been locked."""
+    for path in parent.glob(f"{_PREFIX}*/lock"):
+        with suppress(OSError), path.open() as lock:  # held, or another sweeper was first
+            if time.time() - path.stat().st_mtime > 60.0:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(path.parent)
 
 
 def _programs() -> Path:

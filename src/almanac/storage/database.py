@@ -88,7 +88,7 @@ class Database:
         with self._waiting_in_line(), self._transaction(self.engine) as connection:
             unit = Unit(connection, writing=True)
             if site_pool is not None:
-                unit.touch_pool(site_pool)
+                unit.sites.touch_pool(site_pool)
             yield unit
             unit.events.flush()
 

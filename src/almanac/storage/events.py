@@ -31,7 +31,13 @@ class Events(Repository):
         self._pending: list[EventRow] = []
 
     def append(self, *rows: EventRow) -> None:
-        """Append events; they get their ids, and are seen, when the transaction commits."""
+        """Append events; they get their ids, and are seen, when the transaction commits.
+
+        Raises:
+            RuntimeError: in a read transaction.
+        """
+        if not self._writing:
+            raise RuntimeError("Events are appended in write transactions.")
         self._pending += rows
 
     def flush(self) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-
 from sqlalchemy import Connection
 
 from almanac.storage.bookings import Bookings
@@ -28,11 +26,3 @@ class Unit:
         self.ledger = Ledger(connection, writing=writing)
         self.people = People(connection, writing=writing)
         self.sites = Sites(connection, writing=writing)
-
-    def touch_pool(self, site: str) -> int:
-        """See ``Sites.touch_pool``."""
-        return self.sites.touch_pool(site)
-
-    def lead(self, name: str, holder: str, now: datetime, ttl: timedelta) -> bool:
-        """See ``Sites.lead``."""
-        return self.sites.lead(name, holder, now, ttl)

@@ -56,6 +56,11 @@ def test_events_of_a_write_that_failed_never_happened(database: Database) -> Non
         assert unit.events.since(0) == []
 
 
+def test_events_can_not_be_appended_where_they_would_be_lost(database: Database) -> None:
+    with database.read() as unit, pytest.raises(RuntimeError, match="write transactions"):
+        unit.events.append(an_event())
+
+
 def test_a_reader_misses_no_event_of_a_slow_writer(database_url: str) -> None:
     """A later id is never seen before an earlier one: here, the slow writer appended first and commits last."""
     slow, quick = Database(database_url), Database(database_url)

@@ -57,7 +57,7 @@ def test_16_processes_fill_a_pool_exactly(database_url: str) -> None:
 def test_one_of_many_leads(database: Database) -> None:
     def run(number: int) -> bool:
         with database.write() as unit:
-            return unit.lead("loop", f"process-{number}", NOW, timedelta(seconds=10))
+            return unit.sites.lead("loop", f"process-{number}", NOW, timedelta(seconds=10))
 
     assert sum(all_at_once(run)) == 1
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from tests.support.samples import HOUR, NOW
+from tests.support.samples import NOW
 
 from almanac.storage.database import Database
 
@@ -16,8 +16,8 @@ def test_every_touch_makes_a_new_version(database: Database) -> None:
         assert unit.sites.pool_version("local") == 0
     with database.write("local") as unit:
         assert unit.sites.pool_version("local") == 1
-        assert unit.touch_pool("local") == 2
-        assert unit.touch_pool("simulated") == 1
+        assert unit.sites.touch_pool("local") == 2
+        assert unit.sites.touch_pool("simulated") == 1
     with database.read() as unit:
         assert (unit.sites.pool_version("local"), unit.sites.pool_version("simulated")) == (2, 1)
 
@@ -44,19 +44,19 @@ def test_builds_are_remembered_latest_first(database: Database) -> None:
 
 def test_a_leader_leads_while_it_beats(database: Database) -> None:
     with database.write() as unit:
-        assert unit.lead("loop", "first", NOW, TTL)
-        assert not unit.lead("loop", "second", NOW + TTL / 2, TTL)
-        assert unit.lead("loop", "first", NOW + TTL / 2, TTL)
-        assert not unit.lead("loop", "second", NOW + TTL, TTL)
-        assert unit.lead("planner", "second", NOW, TTL)
+        assert unit.sites.lead("loop", "first", NOW, TTL)
+        assert not unit.sites.lead("loop", "second", NOW + TTL / 2, TTL)
+        assert unit.sites.lead("loop", "first", NOW + TTL / 2, TTL)
+        assert not unit.sites.lead("loop", "second", NOW + TTL, TTL)
+        assert unit.sites.lead("planner", "second", NOW, TTL)
 
 
 def test_another_leads_once_the_leader_is_silent_or_resigns(database: Database) -> None:
     with database.write() as unit:
-        assert unit.lead("loop", "first", NOW, TTL)
-        assert unit.lead("loop", "second", NOW + TTL, TTL)
-        assert not unit.lead("loop", "first", NOW + TTL, TTL)
+        assert unit.sites.lead("loop", "first", NOW, TTL)
+        assert unit.sites.lead("loop", "second", NOW + TTL, TTL)
+        assert not unit.sites.lead("loop", "first", NOW + TTL, TTL)
         unit.sites.resign("loop", "first")
-        assert not unit.lead("loop", "first", NOW + TTL, TTL)
+        assert not unit.sites.lead("loop", "first", NOW + TTL, TTL)
         unit.sites.resign("loop", "second")
-        assert unit.lead("loop", "first", NOW + TTL + HOUR * 0, TTL)
+        assert unit.sites.lead("loop", "first", NOW + TTL, TTL)

@@ -6,10 +6,6 @@ from alembic import context
 
 from almanac.storage.tables import metadata
 
-context.configure(
-    connection=context.config.attributes["connection"],
-    target_metadata=metadata,
-    render_as_batch=True,
-)
-with context.begin_transaction():
-    context.run_migrations()
+# The metadata only names the constraints.
+context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
+context.run_migrations()
