@@ -223,7 +223,7 @@ class Accounts:
         with self._database.write() as unit:
             person = _person(unit, name)
             if person.disabled_at is not None:
-                raise Conflict(f"{name} is disabled.", hint=f"Bring them back first: almanac admin person-add {name}.")
+                raise Conflict(f"{name} is disabled.", hint=f"Bring them back first: almanac admin people add {name}.")
             return _invite(unit, name, now)
 
     def disable_person(self, caller: Caller, name: str, now: datetime) -> None:
