@@ -24,25 +24,30 @@ from almanac.api.app import create_app
 from almanac.services.requests import BookingRequest
 
 OURS, THEIRS = "vqkw", MARK
-KINDS = ("ready", "ahead", "offer", "cancelled", "ended")
-LABELS = [f"{side}-{kind}" for side in ("ours", "theirs") for kind in (*KINDS, "token")]
-"""Stand for real ids in generated requests; the ids themselves differ from run to run."""
+_REAL = {"probability": 0.8}
 
-_REAL = {"probability": 0.7}
+
+def _labels(*kinds: str) -> dict[str, list[str]]:
+    """Labels that stand for real ids in generated requests; the ids themselves differ from run to run."""
+    return {"values": [f"{side}-{kind}" for side in ("ours", "theirs") for kind in kinds]}
+
+
 CONFIG = SchemathesisConfig.from_dict(
     {
         "seed": 20270301,
         "dictionaries": {
-            "ids": {"values": LABELS},
+            "bookings": _labels("ready", "ahead", "offer", "cancelled", "ended"),
+            "offers": _labels("offer"),
+            "tokens": _labels("token"),
             "people": {"values": [person for person, _, _ in PEOPLE.values()]},
             "projects": {"values": sorted({project for _, project, _ in PEOPLE.values()})},
             "profiles": {"values": [PROFILE, "notebook"]},
             "sites": {"values": [SITE]},
         },
         "parameters": {
-            "path.booking": {"dictionary": "ids", **_REAL},
-            "path.offer": {"dictionary": "ids", **_REAL},
-            "path.token": {"dictionary": "ids", **_REAL},
+            "path.booking": {"dictionary": "bookings", **_REAL},
+            "path.offer": {"dictionary": "offers", **_REAL},
+            "path.token": {"dictionary": "tokens", **_REAL},
             "path.person": {"dictionary": "people", **_REAL},
             "path.project": {"dictionary": "projects", **_REAL},
             "path.site": {"dictionary": "sites", **_REAL},

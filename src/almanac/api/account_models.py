@@ -17,6 +17,8 @@ from almanac.services.caller import Role
 class SignInBody(In):
     """A one-time token, from the first start or an invitation."""
 
+    model_config = ConfigDict(json_schema_extra={"example": {"one_time_token": f"alm_k3m9q2xa_{'x' * 43}"}})
+
     one_time_token: Annotated[str, StringConstraints(pattern=f.TOKEN, max_length=80)]
 
 

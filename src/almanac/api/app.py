@@ -39,7 +39,6 @@ def create_app(almanac: Almanac) -> FastAPI:
         docs_url=None,  # the ready-made pages load scripts from elsewhere, beside people's tokens
         redoc_url=None,
         redirect_slashes=False,
-        max_body_size=MAX_BODY,
         generate_unique_id_function=_operation_id,
     )
     app.state.almanac = almanac
@@ -49,7 +48,7 @@ def create_app(almanac: Almanac) -> FastAPI:
         routes.include_router(topic.router)
     app.include_router(routes)
     errors.install(app)
-    app.add_middleware(Guard)
+    app.add_middleware(Guard, max_body=MAX_BODY)
     return app
 
 

@@ -40,7 +40,7 @@ _MEANINGS: Mapping[int, tuple[str, str, str, str]] = {
     403: ("Your role or token doesn't allow it.", "forbidden", "Only an operator may do that.", "Ask an operator."),
     404: ("No such thing, or not yours to see.", "not_found", "There is no booking b-7k3m9q2x.", "Check the spelling."),
     409: ("A state, a quota or the capacity forbids it.", "wrong_state", "The booking has ended.", "Book a new one."),
-    413: ("The body is too large.", "too_large", "Content Too Large.", "No request here needs a body that large."),
+    413: ("The body is too large.", "too_large", "The body is too large.", "No request here needs a body that large."),
     422: ("A field is missing, malformed or out of range.", "bad_request", "seats: is required.", "See openapi.json."),
     429: ("Too many failed tries.", "slow_down", "Too many failed sign-ins.", "Try again in 12 s."),
     500: ("A defect of Almanac's own.", "internal", "Something went wrong (incident 1f0c).", "Tell your operator."),
@@ -75,8 +75,8 @@ def _headers(error: AlmanacError) -> dict[str, str]:
 class HttpError(AlmanacError):
     """What the framework itself refuses: no such route or method, a body that is too large or unreadable."""
 
-    def __init__(self, status: int, message: str, hint: str) -> None:
-        super().__init__(message, hint=hint)
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message, hint=_HINTS.get(status, "Send UTF-8 JSON."))
         self.status = status
         self.code = _CODES.get(status, "bad_request")
 
@@ -98,7 +98,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def framework(request: Request, error: HTTPException) -> JSONResponse:
-        wrapped = HttpError(error.status_code, f"{error.detail}.", _HINTS.get(error.status_code, "Send UTF-8 JSON."))
+        wrapped = HttpError(error.status_code, f"{error.detail}.")
         if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
             return answer(wrapped, {"Allow": ", ".join(_methods(app, request.url.path))})
         return answer(wrapped, error.headers)

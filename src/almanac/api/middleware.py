@@ -1,11 +1,13 @@
-"""Around every request: security headers, and one quiet answer for what nobody expected."""
+"""Around every request: security headers, bodies that are too large, and one quiet answer for what nobody expected."""
 
 from __future__ import annotations
 
 import logging
 import secrets
+from http import HTTPStatus
 
 from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from almanac.api.errors import answer
@@ -32,10 +34,18 @@ class InternalError(AlmanacError):
 
 
 class Guard:
-    """ASGI middleware: adds the security headers and turns unexpected exceptions into a 500 with an incident id."""
+    """ASGI middleware: security headers, a limit on bodies, and a 500 with an incident id for unexpected exceptions.
 
-    def __init__(self, app: ASGIApp) -> None:
+    FastAPI's own limit on bodies answers an announced length in plain text; every error here has one shape.
+
+    Args:
+        app: what it guards.
+        max_body: bytes that a request may have.
+    """
+
+    def __init__(self, app: ASGIApp, max_body: int) -> None:
         self._app = app
+        self._max_body = max_body
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -54,15 +64,32 @@ class Guard:
             await send(message)
 
         try:
-            await self._app(scope, receive, guarded)
+            await self._app(scope, self._limited(receive), guarded)
         except Exception:
             incident = secrets.token_hex(4)
             log.exception("incident %s: %s %s", incident, scope["method"], scope["path"])
             if started:  # half an answer is out: only a broken connection still tells the client
                 raise
-            error = InternalError(
-                f"Something went wrong inside Almanac (incident {incident}).",
-                hint=f"Try again; if it stays, tell your operator the incident: `{incident}` is in the log.",
-                details={"incident": incident},
-            )
-            await answer(error)(scope, receive, guarded)
+            await answer(_unexpected(incident))(scope, receive, guarded)
+
+    def _limited(self, receive: Receive) -> Receive:
+        """``receive``, until it has given more than the limit; then the HTTP error that FastAPI lets through."""
+        left = self._max_body
+
+        async def limited() -> Message:
+            nonlocal left
+            message = await receive()
+            left -= len(message.get("body", b""))
+            if left < 0:
+                raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large")
+            return message
+
+        return limited
+
+
+def _unexpected(incident: str) -> InternalError:
+    return InternalError(
+        f"Something went wrong inside Almanac (incident {incident}).",
+        hint=f"Try again; if it stays, tell your operator the incident: {incident} is in the log.",
+        details={"incident": incident},
+    )

@@ -28,15 +28,15 @@ from almanac.storage.database import Database
 
 START = datetime(2027, 3, 1, 10, tzinfo=UTC)
 API = "/api/v1"
-SITE = "sim"
+SITE = "local"
 PROFILE = "spark-small"
 MARK = "zqxj"
 """In the name or title of everything that belongs to the other project."""
 
 PEOPLE = {
-    "owner": ("ada", "alpha", Role.MEMBER),
-    "member": ("mia", "alpha", Role.MEMBER),
-    "lead": ("lena", "alpha", Role.LEAD),
+    "owner": ("ada", "gaia", Role.MEMBER),
+    "member": ("mia", "gaia", Role.MEMBER),
+    "lead": ("lena", "gaia", Role.LEAD),
     "outsider": (f"bea-{MARK}", f"beta-{MARK}", Role.LEAD),
 }
 ROLES = ("anonymous", "outsider", "member", "owner", "lead", "operator")
@@ -56,10 +56,10 @@ class World:
         headers = {"Authorization": f"Bearer {self.tokens[role]}"} if role in self.tokens else {}
         return self.http.request(method, API + path, headers={**headers, **options.pop("headers", {})}, **options)
 
-    def book(self, role: str = "owner", *, hours_ahead: float = 0, title: str = "") -> BookingView:
+    def book(self, role: str = "owner", *, hours_ahead: float = 0, **more: str) -> BookingView:
         """A booking of two hours."""
         start = self.clock() + timedelta(hours=hours_ahead) if hours_ahead else None
-        request = BookingRequest(PROFILE, timedelta(hours=2), start, title=title)
+        request = BookingRequest(**{"profile": PROFILE, "duration": timedelta(hours=2), "start": start, **more})
         return self.app.bookings.book(self.caller(role), request, self.clock())
 
     def offer(self, role: str = "owner") -> BookingView:
