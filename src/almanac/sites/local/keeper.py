@@ -29,7 +29,7 @@ _LAST_WORDS = 2.0
 _PORT_PATIENCE = 5
 
 
-class Failed(Exception):  # noqa: N818 - an outcome, told to people
+class Failed(Exception):
     """The cluster can't be kept as ordered; the site starts another keeper."""
 
 

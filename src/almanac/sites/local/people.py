@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -40,23 +40,32 @@ class Manifest:
     Attributes:
         files: from where in the storage; None while nobody has the seat.
         complete: whether all of it has been brought.
+        found: path -> stamp of what services had put there before it was anybody's, such as examples.
         stamps: path -> stamp when it was brought; None when it isn't known which of two is newer.
     """
 
     files: str | None = None
     complete: bool = False
+    found: dict[str, Stamp | None] = field(default_factory=dict)
     stamps: dict[str, Stamp | None] = field(default_factory=dict)
 
     @classmethod
     def load(cls, folder: Folder, seat: str) -> Manifest:
         """A seat's manifest, empty when none was written yet."""
-        found: Mapping[str, Any] = folder.read_json(f"seat-{seat}.json") or {}
-        stamps = {path: Stamp(*stamp) if stamp else None for path, stamp in found.get("stamps", {}).items()}
-        return cls(found.get("files"), found.get("complete", False), stamps)
+        kept: Mapping[str, Any] = folder.read_json(f"seat-{seat}.json") or {}
+        stamps = {
+            name: {path: Stamp(*stamp) if stamp else None for path, stamp in kept.get(name, {}).items()}
+            for name in ("found", "stamps")
+        }
+        return cls(kept.get("files"), kept.get("complete", False), stamps["found"], stamps["stamps"])
 
     def save(self, folder: Folder, seat: str) -> None:
         """Write it down."""
-        folder.write_json(f"seat-{seat}.json", {"files": self.files, "complete": self.complete, "stamps": self.stamps})
+        folder.write_json(f"seat-{seat}.json", asdict(self))
+
+    def unchanged(self, path: PurePosixPath, stamp: Stamp) -> bool:
+        """Whether the person has left this file of the home as it was brought or found."""
+        return stamp in {self.stamps.get(str(path)), self.found.get(str(path))}
 
 
 @dataclass(frozen=True)
@@ -93,24 +102,25 @@ class Desk:
             raise Permanent(f"{self.seat} has another person's files already; it can't be given to someone else.")
         if manifest.complete:
             return
-        if manifest.files is None:
-            manifest.files = str(self.files)
-            manifest.save(self.control, self.seat)
         place = _made(self.storage, self.files)
         with (
             explained(f"bring files to {self.seat}"),
             trees.opened(place) as kept,
             trees.opened(self.node, self.home) as home,
         ):
+            if manifest.files is None:
+                manifest.files = str(self.files)
+                manifest.found = {str(path): stamp for path, stamp in trees.walk(home)}
+                manifest.save(self.control, self.seat)
             for path, stamp in trees.walk(kept):
-                manifest.stamps[str(path)] = self._bring_one(kept, home, path, stamp)
-        manifest.complete = True
-        manifest.save(self.control, self.seat)
+                manifest.stamps[str(path)] = self._bring_one(kept, home, path, stamp, manifest)
+            manifest.complete = True
+            manifest.save(self.control, self.seat)
 
-    def _bring_one(self, kept: int, home: int, path: PurePosixPath, stamp: Stamp) -> Stamp | None:
-        """A file that is there already was brought by an earlier try; if it differs, nobody knows which is newer."""
+    def _bring_one(self, kept: int, home: int, path: PurePosixPath, stamp: Stamp, manifest: Manifest) -> Stamp | None:
+        """What is there already was brought by an earlier try; if it differs, nobody knows which is newer."""
         there = trees.stamp(home, path)
-        if there is not None:
+        if there is not None and there != manifest.found.get(str(path)):
             return stamp if there == stamp else None
         try:
             return trees.copy(kept, path, home, path, self.owner)
@@ -143,7 +153,7 @@ class Desk:
         present, left_out = set(), []
         for path, stamp in trees.walk(home):
             present.add(str(path))
-            if stamp == manifest.stamps.get(str(path)):
+            if manifest.unchanged(path, stamp):
                 continue
             if stamp.size > room:
                 left_out.append(str(path))

@@ -23,7 +23,7 @@ _KILL_FIRST = 500
 _ODDITIES = ("Exception", "Error", "error", "FATAL", "Traceback", "refused", "denied", "in use")
 
 
-class PortTaken(Exception):  # noqa: N818 - named for what happened
+class PortTaken(Exception):
     """Another program listens on a port that a service needs."""
 
 
