@@ -86,14 +86,14 @@ class Accounts:
             NotSignedIn: it is malformed, unknown, expired or revoked, is a one-time token, or its person is disabled.
         """
         with self._database.read() as unit:
-            row = _find(unit, text)
-            if row is None or row.one_time:
-                raise NotSignedIn(
-                    "The token is unknown." if row is None else "A one-time token must be redeemed first.",
-                    hint="Sign in with a one-time token: almanac login.",
-                )
-            person = _living(unit, row, now)
-            return _caller(person, unit.people.memberships(person.name), row)
+            found = unit.people.bearer(tokens.hashed(text)) if tokens.well_formed(text) else None
+        if found is None or not tokens.matches(text, found[0].hash) or found[0].one_time:
+            raise NotSignedIn(
+                "A one-time token must be redeemed first." if found and found[0].one_time else "The token is unknown.",
+                hint="Sign in with a one-time token: almanac login.",
+            )
+        row, person, memberships = found
+        return _caller(_alive(person, row, now), memberships, row)
 
     def sign_in(self, one_time: str, now: datetime) -> NewToken:
         """Redeem a one-time token, which works exactly once, for a token.
@@ -259,7 +259,13 @@ def _is_live(row: TokenRow, now: datetime) -> bool:
 def _living(unit: Unit, row: TokenRow, now: datetime) -> PersonRow:
     """The token's person, if both are alive."""
     person = unit.people.get_person(row.person)
-    if person is None or person.disabled_at is not None:
+    if person is None:
+        raise NotSignedIn(f"The account {row.person} is gone.", hint="Ask an operator.")
+    return _alive(person, row, now)
+
+
+def _alive(person: PersonRow, row: TokenRow, now: datetime) -> PersonRow:
+    if person.disabled_at is not None:
         raise NotSignedIn(f"The account {row.person} is disabled.", hint="Ask an operator.")
     if not _is_live(row, now):
         raise _dead(row)

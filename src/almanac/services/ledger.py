@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from almanac.core.ledger import LineKind
+from almanac.core.ledger import LineKind, account
 from almanac.services.caller import Caller, not_found
 from almanac.services.views import BalanceView, LedgerLineView
 from almanac.storage.database import Database
@@ -47,9 +47,7 @@ class Ledger:
             caller.can_see(project)
         with self._database.read() as unit:
             rows = [row for name in _names(unit, caller, project) for row in unit.ledger.lines(project=name, site=site)]
-            accounts = sorted({(row.project, row.site) for row in rows})
-            metered = {(row.project, row.site) for row in rows if row.kind is LineKind.GRANT}
-            balances = tuple(_balance(unit, *account, now, metered=account in metered) for account in accounts)
+            balances = tuple(_balance(unit, *of, rows, now) for of in sorted({(row.project, row.site) for row in rows}))
         newest = sorted(rows, key=lambda row: row.id, reverse=True)[:MAX_LINES]
         return LedgerView(balances, tuple(_line(row) for row in newest))
 
@@ -63,11 +61,15 @@ def _names(unit: Unit, caller: Caller, project: str | None) -> list[str]:
     return [project]
 
 
-def _balance(unit: Unit, project: str, site: str, now: datetime, *, metered: bool) -> BalanceView:
-    """Without any grant a project isn't metered at the site, so nothing limits it."""
-    sums = unit.ledger.balance(project, site, now)
-    available = sums.available / HOUR_S if metered else None
-    return BalanceView(project, site, sums.granted / HOUR_S, sums.held / HOUR_S, sums.charged / HOUR_S, available)
+def _balance(unit: Unit, project: str, site: str, rows: list[LedgerRow], now: datetime) -> BalanceView:
+    """Over the grants that cover now; without any grant a project isn't metered at the site, and all lines count."""
+    lines = [(row.kind, row.node_seconds, row.at) for row in rows if (row.project, row.site) == (project, site)]
+    if any(kind is LineKind.GRANT for kind, _, _ in lines):
+        sums = unit.ledger.balance(project, site, now)
+        figures = (sums.granted, sums.held, sums.charged, sums.available)
+        return BalanceView(project, site, *(seconds / HOUR_S for seconds in figures))
+    spent = account(lines)
+    return BalanceView(project, site, 0.0, spent.outstanding / HOUR_S, spent.charged / HOUR_S, None)
 
 
 def _line(row: LedgerRow) -> LedgerLineView:
