@@ -176,11 +176,11 @@ class Bookings:
         if offered:
             message = f"Offered until {booking.expires_at:%H:%M} UTC."
             lifecycle.tell(change.unit, booking, now, "offered", message, booking.owner)
-        else:
-            lifecycle.confirm(change.unit, booking, name_nodes(found.placements), now, booking.owner)
-            message = f"Booked {booking.profile} at {booking.site}."
-            lifecycle.tell(change.unit, booking, now, "booked", message, booking.owner)
-        return self._showing.one(change.unit, booking, now)
+            return self._showing.made(booking, None, now)
+        cluster = lifecycle.confirm(change.unit, booking, name_nodes(found.placements), now, booking.owner)
+        message = f"Booked {booking.profile} at {booking.site}."
+        lifecycle.tell(change.unit, booking, now, "booked", message, booking.owner)
+        return self._showing.made(booking, cluster, now)
 
     def _from_warm_pool(self, change: Change, booking: Booking, now: datetime) -> bool:
         taken = self._warm.find(change.unit, change.calendar, booking)

@@ -15,6 +15,7 @@ from almanac.services.views import NodeView, ProfileView, SiteView
 from almanac.storage.database import Database
 
 _FRESH = timedelta(seconds=30)
+_DRAINED_FRESH = timedelta(seconds=1)
 
 
 class Catalogue:
@@ -29,6 +30,7 @@ class Catalogue:
         self._profiles = {profile.name: profile for profile in profiles}
         self._known: dict[str, tuple[datetime, SiteCapacity]] = {}
         self._trouble: dict[str, str] = {}
+        self._drained: tuple[datetime, frozenset[str]] | None = None
         self._lock = threading.Lock()
 
     @property
@@ -135,15 +137,22 @@ class Catalogue:
     def _why_not(self, profile: Profile, name: str, now: datetime) -> str:
         if profile.sites and name not in profile.sites:
             return "doesn't offer it"
-        with self._database.read() as unit:
-            if unit.sites.drained(name):
-                return "is being drained"
+        if self.drained(name, now):
+            return "is being drained"
         try:
             flavors = self.flavors(name, now)
         except SiteTrouble as trouble:
             return trouble.message
         missing = [flavor for flavor in (profile.head, profile.worker) if flavor and flavor not in flavors]
         return f"has no flavor {' or '.join(missing)}" if missing else ""
+
+    def drained(self, name: str, now: datetime) -> bool:
+        """Whether a site takes no new bookings; what another process has set is known within a second."""
+        known = self._drained
+        if known is None or not timedelta(0) <= now - known[0] < _DRAINED_FRESH:
+            with self._database.read() as unit:
+                known = self._drained = (now, frozenset(site for site in self._sites if unit.sites.drained(site)))
+        return name in known[1]
 
     def profiles(self, now: datetime) -> list[ProfileView]:
         """All profiles with where they are offered; a profile that no site can carry has no sites."""
@@ -175,8 +184,8 @@ class Catalogue:
         return [self._site_view(name, now) for name in self.names]
 
     def _site_view(self, name: str, now: datetime) -> SiteView:
+        drained = self.drained(name, now)
         with self._database.read() as unit:
-            drained = unit.sites.drained(name) is not None
             claims = unit.claims.current(name, now)
         try:
             known = self.capacity(name, now)
@@ -195,3 +204,4 @@ class Catalogue:
         self.site(name)
         with self._database.write() as unit:
             unit.sites.set_drained(name, now)
+        self._drained = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from almanac.core.bookings import Booking, BookingStatus, BookingTarget, Phase
 from almanac.core.catalogue import claims_for, name_nodes, placements_of
@@ -267,7 +268,7 @@ class Changes:
         nodes = name_nodes(placements_of(claims, self._catalogue.flavors(after.site, now)))
         files = seat_files(after.project, after.owner, after.id, after.seats)
         plan = Plan(nodes, files, lifecycle.logs_of(after))
-        facts: dict[str, object] = {"spec": plan.dumps(), "spec_applied": False}
+        facts: dict[str, Any] = {"spec": plan.dumps(), "spec_applied": False}
         if cluster.secrets is not None:
             facts["secrets"] = self._vault.seal(self._vault.with_seats(self._vault.open(cluster.secrets), tuple(files)))
         change.unit.clusters.record(cluster.id, now, **facts)

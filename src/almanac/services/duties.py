@@ -5,11 +5,16 @@ Also what follows, for people and the ledger, when the loop finds a cluster read
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from almanac.core.bookings import Booking, BookingTarget, Phase
 from almanac.core.catalogue import Profile
+from almanac.core.errors import SiteTrouble
 from almanac.core.rules import Reason, Verdict, verdict
 from almanac.services import lifecycle
 from almanac.services.calendars import Calendars, Change
@@ -17,6 +22,9 @@ from almanac.services.catalogue import Catalogue
 from almanac.services.warm import WarmPool
 from almanac.storage.database import Database
 from almanac.storage.rows import ClusterRow, ClusterTarget, EventRow, LeaseRow, LeaseTarget
+from almanac.storage.unit import Unit
+
+log = logging.getLogger(__name__)
 
 _ENDED = {
     Reason.END: ("ended", "The booking's time is over."),
@@ -44,7 +52,7 @@ class Duties:
         with self._database.read() as unit:
             expired = unit.bookings.expired_offers(now)
         for offer in expired:
-            with self._calendars.changing(offer.site, now) as change:
+            with _unless_in_trouble(offer.site), self._calendars.changing(offer.site, now) as change:
                 fresh = change.unit.bookings.get(offer.id)
                 if fresh is not None and fresh.target is BookingTarget.OFFERED:
                     change.drop(offer.id)
@@ -76,7 +84,7 @@ class Duties:
         profile = self._catalogue.profile_or_plain(booking.profile)
         limit = profile.idle_after if found.reason is Reason.IDLE else profile.no_show_after
         kind, message = _ENDED[found.reason]
-        with self._calendars.changing(booking.site, now) as change:
+        with _unless_in_trouble(booking.site), self._calendars.changing(booking.site, now) as change:
             fresh = change.unit.bookings.get(booking.id)
             if fresh is None or fresh.target is not BookingTarget.CONFIRMED or fresh.window.end != booking.window.end:
                 return  # a person was quicker
@@ -94,22 +102,38 @@ class Duties:
 
     # What the loop found:
 
-    def tell(self, row: ClusterRow, kind: str, message: str, now: datetime) -> None:
+    @staticmethod
+    def _tell(unit: Unit, row: ClusterRow, kind: str, message: str, now: datetime) -> None:
         """Append an event of a cluster (and its booking)."""
-        with self._database.write() as unit:
-            booking = unit.bookings.get(row.booking_id) if row.booking_id else None
-            project = booking.project if booking else None
-            unit.events.append(EventRow(now, kind, lifecycle.ALMANAC, message, row.booking_id, row.id, project))
+        booking = unit.bookings.get(row.booking_id) if row.booking_id else None
+        project = booking.project if booking else None
+        unit.events.append(EventRow(now, kind, lifecycle.ALMANAC, message, row.booking_id, row.id, project))
 
-    def ready(self, row: ClusterRow, now: datetime) -> None:
-        """A cluster became usable: measure the build and tell its person."""
+    def starting(self, row: ClusterRow, why: str, secrets: str, now: datetime) -> None:
+        """A cluster is about to be built, mended or converged: write that down, and tell its person of the first two."""
+        ready = why == "converge" and row.phase is Phase.READY
         with self._database.write() as unit:
-            if row.ready_at is None:
-                unit.clusters.record(row.id, now, ready_at=now)
-                if row.build_started_at is not None:
-                    seconds = (now - row.build_started_at).total_seconds()
-                    unit.sites.record_build(row.site, row.profile, seconds, now)
-        self.tell(row, "ready", "The cluster is ready.", now)
+            unit.clusters.record(
+                row.id,
+                now,
+                phase=Phase.READY if ready else Phase.STARTING,
+                secrets=secrets,
+                build_started_at=row.build_started_at or now,
+            )
+            if why == "build":
+                self._tell(unit, row, "building", "The cluster is being built.", now)
+            elif why in {"dead", "gone"}:
+                message = f"The cluster is being mended: {row.last_error or 'it had stopped'}"
+                self._tell(unit, row, "mending", message, now)
+
+    def ready(self, row: ClusterRow, facts: Mapping[str, Any], now: datetime) -> None:
+        """A cluster became usable: write that down, measure the build and tell its person, all at once."""
+        with self._database.write() as unit:
+            unit.clusters.record(row.id, now, ready_at=row.ready_at or now, **facts)
+            if row.ready_at is None and row.build_started_at is not None:
+                seconds = (now - row.build_started_at).total_seconds()
+                unit.sites.record_build(row.site, row.profile, seconds, now)
+            self._tell(unit, row, "ready", "The cluster is ready.", now)
 
     def gone(self, row: ClusterRow, phase: Phase, now: datetime) -> None:
         """Nothing is left of a cluster: its secrets go, and what was still claimed for its teardown is free."""
@@ -126,12 +150,15 @@ class Duties:
                 not_before=None,
             )
             change.drop(row.booking_id or row.id)
-        if row.phase not in {Phase.ABSENT, Phase.GONE}:
-            self.tell(row, "gone", "Files and logs are saved; the cluster is torn down.", now)
+            if row.phase not in {Phase.ABSENT, Phase.GONE}:
+                self._tell(change.unit, row, "gone", "Files and logs are saved; the cluster is torn down.", now)
 
     def fail_cluster(self, row: ClusterRow, reason: str, now: datetime) -> None:
         """A cluster can't be had: say why, refund, and let the loop end what was made."""
         with self._calendars.changing(row.site, now) as change:
+            fresh = change.unit.clusters.get(row.id)
+            if fresh is None or fresh.spec != row.spec:
+                return  # resized, or given to a walk-in, since it was tried: as it is now it may work
             booking = change.unit.bookings.get(row.booking_id) if row.booking_id else None
             if booking is not None and booking.target is BookingTarget.CONFIRMED:
                 self._finish(change, booking, now, free=row.ready_at is None)
@@ -143,10 +170,20 @@ class Duties:
         """The site won't hold the capacity: the cluster that would stand on it fails with it."""
         with self._database.read() as unit:
             cluster = unit.clusters.for_lease(row.id)
-        with self._database.write() as unit:
-            unit.leases.record(row.id, now, target=LeaseTarget.RETURNED, last_error=reason)
         if cluster is not None:
             self.fail_cluster(cluster, f"The site {row.site} would not hold the capacity: {reason}", now)
+            return
+        with self._database.write() as unit:
+            unit.leases.record(row.id, now, target=LeaseTarget.RETURNED, last_error=reason)
+
+
+@contextmanager
+def _unless_in_trouble(site: str) -> Iterator[None]:
+    """Leave a site's bookings for a later tick while nothing is known of it; other sites' go on."""
+    try:
+        yield
+    except SiteTrouble as trouble:
+        log.warning("bookings at %s are left for later: %s", site, trouble.message)
 
 
 def verdict_of(profile: Profile, booking: Booking, cluster: ClusterRow | None) -> Verdict:

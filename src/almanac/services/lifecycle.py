@@ -50,36 +50,31 @@ def write_lines(unit: Unit, booking: Booking, entries: Sequence[Entry], at: date
         )
 
 
-def confirm(unit: Unit, booking: Booking, nodes: Sequence[PlacedNode], now: datetime, actor: str) -> None:
-    """Write what a confirmed booking needs beside its claims: a cluster and a lease for the loop, and the ledger's hold."""
-    cluster = f"c-{booking.id[2:]}"
-    plan = Plan(tuple(nodes), seat_files(booking.project, booking.owner, booking.id, booking.seats), logs_of(booking))
-    unit.leases.add(
-        LeaseRow(
-            f"l-{booking.id[2:]}",
-            Holder.BOOKING,
-            booking.id,
-            booking.site,
-            dump_nodes(nodes),
-            booking.claim_window,
-            now,
-            now,
-        )
+def confirm(unit: Unit, booking: Booking, nodes: Sequence[PlacedNode], now: datetime, actor: str) -> ClusterRow:
+    """Write what a new booking needs beside its claims: a cluster and a lease for the loop, and the ledger's hold."""
+    key, plan = booking.id[2:], _plan(booking, nodes)
+    lease = LeaseRow(
+        f"l-{key}", Holder.BOOKING, booking.id, booking.site, dump_nodes(nodes), booking.claim_window, now, now
     )
-    unit.clusters.add(
-        ClusterRow(
-            cluster,
-            booking.profile,
-            booking.site,
-            f"l-{booking.id[2:]}",
-            plan.dumps(),
-            created_at=now,
-            changed_at=now,
-            build_at=booking.claim_window.start,
-            booking_id=booking.id,
-        )
+    cluster = ClusterRow(
+        f"c-{key}",
+        booking.profile,
+        booking.site,
+        lease.id,
+        plan.dumps(),
+        created_at=now,
+        changed_at=now,
+        build_at=booking.claim_window.start,
+        booking_id=booking.id,
     )
-    hold_in_ledger(unit, booking, now, actor)
+    unit.leases.add(lease)
+    unit.clusters.add(cluster)
+    write_lines(unit, booking, rebalance(Account(), nodes_of(booking), booking.window), now, actor)
+    return cluster
+
+
+def _plan(booking: Booking, nodes: Sequence[PlacedNode]) -> Plan:
+    return Plan(tuple(nodes), seat_files(booking.project, booking.owner, booking.id, booking.seats), logs_of(booking))
 
 
 def hold_in_ledger(unit: Unit, booking: Booking, now: datetime, actor: str) -> None:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from almanac.core.bookings import Phase
+from almanac.core.errors import SiteTrouble
 from almanac.core.ports import ClusterState, Handle, NoRoom, Observation, Permanent, SeenCluster, SiteError, Temporary
 from almanac.core.reconcile import (
     Action,
@@ -76,8 +77,9 @@ class Reconciler:
         observed: dict[str, Observation] = {}
         for name in self._catalogue.names:
             try:
+                self._catalogue.capacity(name, self._clock())  # unknown since our own start: nothing can be decided there
                 observed[name] = self._catalogue.site(name).observe()
-            except SiteError as error:
+            except (SiteError, SiteTrouble) as error:
                 log.warning("site %s doesn't answer: %s", name, error)
         return observed
 
@@ -162,23 +164,13 @@ class Reconciler:
         spec, sealed = row.spec, row.secrets
         if sealed is None:  # secrets are made at build, and saved before anything uses them
             sealed = self._vault.seal(self._vault.make(tuple(self._plan(row).seats)))
-        started = row.build_started_at or self._clock()
-        self._cluster(
-            row.id,
-            phase=Phase.READY if why == "converge" and row.phase is Phase.READY else Phase.STARTING,
-            secrets=sealed,
-            build_started_at=started,
-        )
-        if why == "build":
-            self._duties.tell(row, "building", "The cluster is being built.", self._clock())
-        elif why in {"dead", "gone"}:
-            self._duties.tell(
-                row, "mending", f"The cluster is being mended: {row.last_error or 'it had stopped'}", self._clock()
-            )
+        self._duties.starting(row, why, sealed, self._clock())
         try:
             whole = self._plan(row).spec(row.id, row.lease_id, row.profile, self._vault.open(sealed))
             for handle in site.start(whole):
                 self._cluster(row.id, handle=dict(handle))
+        except SiteTrouble as trouble:  # another key: the operator can put the right one back
+            self._cluster_trouble(row, Temporary(trouble.message))
         except SiteError as error:
             self._cluster_trouble(row, error)
         else:
@@ -211,10 +203,10 @@ class Reconciler:
             "phase": phase,
         }
         changed = {name: value for name, value in facts.items() if getattr(row, name) != value}
-        if changed:
+        if changed.get("phase") is Phase.READY:
+            self._duties.ready(row, changed, self._clock())
+        elif changed:
             self._cluster(row.id, **changed)
-        if phase is Phase.READY and row.phase is not Phase.READY:
-            self._duties.ready(row, self._clock())
 
     def _end_orphan(self, action: EndOrphan) -> None:
         site = self._catalogue.site(action.site)

@@ -28,6 +28,10 @@ class Showing:
         """The view of one booking."""
         return self._view(booking, unit.clusters.for_booking(booking.id), now)
 
+    def made(self, booking: Booking, cluster: ClusterRow | None, now: datetime) -> BookingView:
+        """The view of a booking that was just made, with its cluster if it has one."""
+        return self._view(booking, cluster, now)
+
     def many(self, unit: Unit, bookings: Sequence[Booking], now: datetime) -> list[BookingView]:
         """The views of several bookings, in their order."""
         clusters: Mapping[str, ClusterRow] = unit.clusters.for_bookings([booking.id for booking in bookings])

@@ -97,8 +97,7 @@ class WarmPool:
     def _adjust_site(self, site: str, now: datetime) -> None:
         standing = [row for row in self._standing() if row.site == site]
         keep = self._drop_surplus(site, standing, now)
-        with self._database.read() as unit:
-            drained = unit.sites.drained(site)
+        drained = self._catalogue.drained(site, now)
         for profile in self._catalogue.all_profiles:
             missing = 0 if drained else profile.warm - sum(row.profile == profile.name for row in keep)
             if missing > 0 and site in self._offered(profile, now):
