@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from almanac.version import VERSION as __version__
+
 if TYPE_CHECKING:
     from almanac.client import book, bookings, connect
 
-__version__ = "0.1.0"
 __all__ = ["__version__", "book", "bookings", "connect"]
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 
-from almanac import __version__
 from almanac.api import errors
 from almanac.api.middleware import Guard
 from almanac.api.routes import admin, bookings, catalogue, ledger, session, tokens, watch
 from almanac.api.slowdown import FailureLimit
 from almanac.factory import Almanac
+from almanac.version import VERSION
 
 BASE = "/api/v1"
 MAX_BODY = 64 * 1024
@@ -33,7 +33,7 @@ def create_app(almanac: Almanac) -> FastAPI:
     """
     app = FastAPI(
         title="Almanac",
-        version=__version__,
+        version=VERSION,
         description=DESCRIPTION,
         openapi_url=f"{BASE}/openapi.json",
         docs_url=None,  # the ready-made pages load scripts from elsewhere, beside people's tokens

@@ -13,9 +13,9 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from almanac import __version__
 from almanac.cli import accounts, admin, booking, looking, options, output, up, using
 from almanac.core.errors import AlmanacError, BadRequest
+from almanac.version import VERSION
 
 FAILED, MISUSED, UNREACHABLE, INTERRUPTED = 1, 2, 3, 130
 
@@ -33,7 +33,7 @@ for commands in (up, looking, booking, using, accounts, admin):
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        output.plain(f"almanac {__version__}")
+        output.plain(f"almanac {VERSION}")
         raise typer.Exit
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from almanac import __version__
 from almanac.storage.database import Database
+from almanac.version import VERSION
 
 LOOP = "loop"
 SILENT_AFTER = timedelta(seconds=15)
@@ -44,4 +44,4 @@ class Healthcheck:
         with self._database.read() as unit:
             beat_at = unit.sites.last_beat(LOOP)
         alive = beat_at is not None and now - beat_at < SILENT_AFTER
-        return Health("ok", __version__, LoopView(alive, beat_at))
+        return Health("ok", VERSION, LoopView(alive, beat_at))
