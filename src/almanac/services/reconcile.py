@@ -77,7 +77,9 @@ class Reconciler:
         observed: dict[str, Observation] = {}
         for name in self._catalogue.names:
             try:
-                self._catalogue.capacity(name, self._clock())  # unknown since our own start: nothing can be decided there
+                self._catalogue.capacity(
+                    name, self._clock()
+                )  # unknown since our own start: nothing can be decided there
                 observed[name] = self._catalogue.site(name).observe()
             except (SiteError, SiteTrouble) as error:
                 log.warning("site %s doesn't answer: %s", name, error)

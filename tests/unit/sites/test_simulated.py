@@ -252,6 +252,8 @@ def test_what_is_down_is_mended_and_what_is_dead_is_rebuilt(make, clock):
     site.world.degrade("c1", "connect")
     assert (cluster(site).state, cluster(site).reason) == (ClusterState.DEGRADED, "connect: exited with status 137")
     assert "exited" in site.logs({"cluster": "c1"}, "connect", 1)["connect"]
+    clock.advance(HOUR / 4)
+    assert cluster(site).state is ClusterState.DEGRADED
     list(site.start(SPEC))
     assert cluster(site).doing == "waiting for connect"
     clock.advance(MINUTE)
@@ -260,6 +262,16 @@ def test_what_is_down_is_mended_and_what_is_dead_is_rebuilt(make, clock):
     assert (cluster(site).state, cluster(site).reason) == (ClusterState.DEAD, "its head node is gone")
     list(site.start(SPEC))
     assert cluster(site).done == 0
+
+
+def test_a_supervisor_has_a_service_up_again(make, clock):
+    site = make()
+    run(site)
+    clock.advance(MINUTE)
+    site.world.degrade("c1", "connect", until=clock() + MINUTE)
+    assert cluster(site).state is ClusterState.DEGRADED
+    clock.advance(MINUTE)
+    assert (cluster(site).state, cluster(site).reason) == (ClusterState.READY, "")
 
 
 def test_a_cluster_that_sticks_never_becomes_ready(make, clock):

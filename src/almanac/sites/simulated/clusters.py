@@ -66,7 +66,7 @@ def run_services(record: ClusterRecord, spec: ClusterSpec, seconds: float, stuck
         now: aware UTC.
     """
     names = service_names(spec.nodes, (seat.name for seat in spec.seats))
-    running = {n: s for n, s in record.services.items() if not s.down and s.up_at is not None}
+    running = {n: s for n, s in record.services.items() if s.up_at is not None and not s.trouble(now)}
     missing = [name for name in names if name not in running]
     for position, name in enumerate(missing, start=1):
         running[name] = ServiceRecord(now + timedelta(seconds=seconds * position / len(names)))
@@ -90,7 +90,7 @@ def see(record: ClusterRecord, handle: Handle, domain: str, now: datetime) -> Se
         doing = "" if record.dead else f"waiting for the step after '{record.step}'"
         return SeenCluster(record.id, state, handle, total=total, doing=doing, reason=record.dead)
     up = [name for name, service in record.services.items() if service.is_up(now)]
-    down = {name: service.down for name, service in record.services.items() if service.down}
+    down = {name: trouble for name, service in record.services.items() if (trouble := service.trouble(now))}
     waiting = next((name for name in record.services if name not in up and name not in down), None)
     return SeenCluster(
         record.id,

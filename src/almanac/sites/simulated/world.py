@@ -41,22 +41,26 @@ class LeaseRecord:
 
 @dataclass(slots=True)
 class ServiceRecord:
-    """A process: up from ``up_at`` on (None: never) unless ``down`` says why it isn't."""
+    """A process: up from ``up_at`` on (None: never); ``down`` says why it isn't up any more."""
 
     up_at: datetime | None
     down: str = ""
 
     def is_up(self, now: datetime) -> bool:
         """Whether it runs and answers."""
-        return not self.down and self.up_at is not None and self.up_at <= now
+        return self.up_at is not None and self.up_at <= now
+
+    def trouble(self, now: datetime) -> str:
+        """Why it is down; empty when it is up, or hasn't been up yet."""
+        return "" if self.is_up(now) else self.down
 
     def log(self, name: str, now: datetime) -> list[str]:
         """The lines that it has written so far."""
         lines = [f"{name}: starting"]
-        if self.up_at is not None and self.up_at <= now:
-            lines.append(f"{self.up_at.isoformat()} {name}: up")
         if self.down:
             lines.append(f"{name}: {self.down}")
+        if self.up_at is not None and self.up_at <= now:
+            lines.append(f"{self.up_at.isoformat()} {name}: up")
         return lines
 
 
@@ -157,10 +161,12 @@ class World:
         with self.open() as state:
             state.clusters[cluster].dead = reason
 
-    def degrade(self, cluster: str, service: str, reason: str = "exited with status 137") -> None:
-        """One service of a cluster goes down."""
+    def degrade(
+        self, cluster: str, service: str, until: datetime | None = None, reason: str = "exited with status 137"
+    ) -> None:
+        """One service of a cluster goes down until its supervisor has it up again (None: until the cluster is mended)."""
         with self.open() as state:
-            state.clusters[cluster].services[service].down = reason
+            state.clusters[cluster].services[service] = ServiceRecord(until, down=reason)
 
     def lose_lease(self, lease: str) -> None:
         """A lease vanishes, and what ran in it with it."""

@@ -1,0 +1,204 @@
+"""What must be true of an Almanac at all times, checked by brute force and not by its own arithmetic."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+
+from tests.support.rig import HOSTS, Rig
+
+from almanac.core.bookings import Booking, BookingTarget, Phase
+from almanac.core.ledger import LineKind
+from almanac.core.ports import ClusterState
+from almanac.core.resources import Holder, Resources
+from almanac.core.windows import Window
+from almanac.services.records import Plan, load_order
+from almanac.storage.rows import ClusterRow, ClusterTarget, LeaseTarget, LedgerRow
+from almanac.storage.unit import Unit
+
+MADE = {"booked", "offered"}
+ENDED = {
+    BookingTarget.CANCELLED: {"cancelled", "expired"},
+    BookingTarget.RELEASED: {"released", "ended", "failed"},
+}
+TERMINAL = ENDED[BookingTarget.CANCELLED] | ENDED[BookingTarget.RELEASED]
+
+
+def everything(unit: Unit) -> list[Booking]:
+    """All bookings that ever were."""
+    return unit.bookings.list()
+
+
+def never_overbooked(rig: Rig) -> None:
+    """At no instant from now on do the claims on a host exceed it; nor do the nodes that stand there now."""
+    now = rig.clock()
+    with rig.app.database.read() as unit:
+        for site, hosts in HOSTS.items():
+            claims = [claim for claim in unit.claims.current(site, now) if claim.holder is not Holder.WARM]
+            for host in hosts:
+                here = [(claim.window, claim.resources) for claim in claims if claim.host == host.name]
+                for instant in {now, *(window.start for window, _ in here if window.start > now)}:
+                    taken = total(resources for window, resources in here if window.contains(instant))
+                    assert taken.fits_in(host.resources), f"{host.name} is overbooked at {instant}: {taken}"
+    for site, hosts in HOSTS.items():
+        with rig.worlds[site].open() as state:
+            nodes = [node for cluster in state.clusters.values() for node in cluster.nodes]
+        for host in hosts:
+            standing = total(node.flavor.resources for node in nodes if node.host == host.name)
+            assert standing.fits_in(host.resources), f"too much stands on {host.name}: {standing}"
+
+
+def total(each: Iterable[Resources]) -> Resources:
+    """Their sum."""
+    return sum(each, Resources())
+
+
+def claims_cover_bookings(rig: Rig) -> None:
+    """Every booking or offer that isn't over has a place for each of its nodes, over its whole claim window."""
+    now = rig.clock()
+    with rig.app.database.read() as unit:
+        for booking in everything(unit):
+            offered = booking.target is BookingTarget.OFFERED and booking.expires_at > now
+            confirmed = booking.target is BookingTarget.CONFIRMED
+            if not (offered or confirmed) or booking.claim_window.end <= now:
+                continue
+            claims = unit.claims.for_holder(booking.id)
+            assert sum(claim.count for claim in claims) == 1 + booking.workers, f"{booking.id}: {claims}"
+            assert {claim.window for claim in claims} == {booking.claim_window}, f"{booking.id}: {claims}"
+            assert booking.claim_window.start <= booking.window.start
+            assert booking.claim_window.end >= booking.window.end
+
+
+def ledger_balances(rig: Rig) -> None:
+    """Holds equal charges, refunds and what is outstanding; nothing is outstanding once a booking is over."""
+    with rig.app.database.read() as unit:
+        bookings = {booking.id: booking for booking in everything(unit)}
+        clusters = unit.clusters.for_bookings(list(bookings))
+        lines = unit.ledger.lines()
+        for booking in bookings.values():
+            _check_account(booking, clusters.get(booking.id), [line for line in lines if line.booking_id == booking.id])
+        for project, site in {(line.project, line.site) for line in lines}:
+            sums = summed(line for line in lines if (line.project, line.site) == (project, site))
+            if sums[LineKind.GRANT]:
+                balance = unit.ledger.balance(project, site, rig.clock())
+                held = sums[LineKind.HOLD] - sums[LineKind.CHARGE] - sums[LineKind.REFUND]
+                assert (balance.granted, balance.held) == (sums[LineKind.GRANT], held)
+                assert balance.charged == sums[LineKind.CHARGE]
+                assert balance.available >= 0, f"{project} has overdrawn its grant at {site}: {balance}"
+
+
+def summed(lines: Iterable[LedgerRow]) -> Counter[LineKind]:
+    """Node-seconds by kind."""
+    sums: Counter[LineKind] = Counter()
+    for line in lines:
+        sums[line.kind] += line.node_seconds
+    return sums
+
+
+def _check_account(booking: Booking, cluster: ClusterRow | None, lines: list[LedgerRow]) -> None:
+    sums = summed(lines)
+    outstanding = sums[LineKind.HOLD] - sums[LineKind.CHARGE] - sums[LineKind.REFUND]
+    assert outstanding >= 0, f"{booking.id}: {sums}"
+    if booking.target is not BookingTarget.CONFIRMED:
+        assert outstanding == 0, f"{booking.id} is over and still holds {outstanding}"
+    else:
+        charged_until = max((line.at for line in lines if line.kind is LineKind.CHARGE), default=booking.window.start)
+        since = max(booking.window.start, charged_until)
+        assert outstanding == node_seconds(1 + booking.workers, since, booking.window.end), f"{booking.id}: {sums}"
+    if cluster is None or cluster.ready_at is None:
+        assert sums[LineKind.CHARGE] == 0, f"{booking.id} was never usable and was charged"
+        return
+    end = booking.ended_at or booking.window.end
+    most = node_seconds(max(4, 1 + booking.workers), max(cluster.ready_at, booking.window.start), end) + 4
+    assert sums[LineKind.CHARGE] <= most, f"{booking.id} was charged for more than it had"
+
+
+def node_seconds(nodes: int, start: datetime, end: datetime) -> int:
+    """Whole node-seconds, rounded up."""
+    return max(0, -(-nodes * ((end - start) // timedelta(microseconds=1)) // 1_000_000))
+
+
+def events_explain(rig: Rig) -> None:
+    """Each booking's events tell how it was made and how it ended, once each."""
+    with rig.app.database.read() as unit:
+        for booking in everything(unit):
+            kinds = [event.kind for event in unit.events.for_booking(booking.id)]
+            assert kinds[0] in MADE, f"{booking.id}: {kinds}"
+            assert sum(kind in MADE for kind in kinds) == 1, f"{booking.id}: {kinds}"
+            ends = [kind for kind in kinds if kind in TERMINAL]
+            expected = ENDED.get(booking.target)
+            assert len(ends) == (expected is not None), f"{booking.id} is {booking.target}: {kinds}"
+            assert expected is None or ends[0] in expected, f"{booking.id} is {booking.target}: {kinds}"
+            if kinds[0] == "offered" and booking.target is BookingTarget.CONFIRMED:
+                assert kinds.count("accepted") == 1, f"{booking.id}: {kinds}"
+
+
+def builds_are_told(rig: Rig) -> None:
+    """Whoever's cluster was ready has been told so; to be checked when all is quiet."""
+    with rig.app.database.read() as unit:
+        bookings = everything(unit)
+        for booking_id, cluster in unit.clusters.for_bookings([booking.id for booking in bookings]).items():
+            kinds = [event.kind for event in unit.events.for_booking(booking_id)]
+            from_the_pool = cluster.id[2:] != booking_id[2:]
+            if cluster.ready_at is not None and not from_the_pool:
+                assert kinds.count("ready") >= 1, f"{booking_id}: {kinds}"
+                assert kinds.count("building") >= 1, f"{booking_id}: {kinds}"
+            if cluster.phase is Phase.READY:
+                assert cluster.ready_at is not None, f"{booking_id} is ready since nobody knows when"
+
+
+def unrest(rig: Rig) -> list[str]:
+    """Where the sites differ from what the bookings want; empty when all is quiet."""
+    return [line for site in HOSTS for line in _unrest_at(rig, site)]
+
+
+def _unrest_at(rig: Rig, site: str) -> Iterator[str]:
+    now = rig.clock()
+    seen = rig.sites[site].observe()
+    leases = {lease.id: lease for lease in seen.leases}
+    clusters = {cluster.id: cluster for cluster in seen.clusters}
+    with rig.worlds[site].open() as state:
+        lease_nodes = {record.id: record.nodes for record in state.leases.values()}
+        cluster_nodes = {record.id: (record.nodes, record.seats) for record in state.clusters.values()}
+    with rig.app.database.read() as unit:
+        wanted_leases = {row.id: row for row in unit.leases.unfinished() if row.site == site}
+        wanted_clusters = {row.id: row for row in unit.clusters.unfinished() if row.site == site}
+    yield from (f"leaked lease {name}" for name in leases.keys() - wanted_leases.keys())
+    yield from (f"leaked cluster {name}" for name in clusters.keys() - wanted_clusters.keys())
+    for lease in wanted_leases.values():
+        order = load_order(lease.id, lease.window, lease.order)
+        if lease.target is LeaseTarget.RETURNED or lease.phase is not Phase.READY:
+            yield f"{lease.id} is to be {lease.target} and is {lease.phase} ({lease.last_error})"
+        elif lease.id not in leases:
+            yield f"{lease.id} isn't held"
+        elif (leases[lease.id].window, lease_nodes[lease.id]) != (lease.window, order.nodes):
+            yield f"{lease.id} isn't held as ordered"
+    for row in wanted_clusters.values():
+        plan = Plan.loads(row.spec)
+        if row.target is ClusterTarget.GONE:
+            yield f"{row.id} is to be gone and is {row.phase} ({row.last_error})"
+        elif row.build_at > now:
+            if row.id in clusters or row.phase is not Phase.ABSENT:
+                yield f"{row.id} was built too early"
+        elif row.id not in clusters or clusters[row.id].state is not ClusterState.READY or row.phase is not Phase.READY:
+            yield f"{row.id} isn't ready but {row.phase} ({row.last_error})"
+        elif cluster_nodes[row.id] != (plan.nodes, dict(plan.seats)):
+            yield f"{row.id} isn't as specified"
+
+
+def nothing_lost(rig: Rig, known: dict[str, Window]) -> None:
+    """Each booking that a person was told of is there, as told, or has an end that its events explain."""
+    with rig.app.database.read() as unit:
+        for booking_id, window in known.items():
+            booking = unit.bookings.get(booking_id)
+            assert booking is not None, f"{booking_id} is lost"
+            assert booking.window == window, f"{booking_id} was moved to {booking.window}"
+            if booking.target is BookingTarget.CONFIRMED:
+                cluster = unit.clusters.for_booking(booking_id)
+                assert cluster is not None, f"{booking_id} has no cluster"
+                assert cluster.target is ClusterTarget.RUNNING, f"{booking_id}'s cluster is to be gone"
+                lease = unit.leases.get(cluster.lease_id)
+                assert lease is not None, f"{booking_id} has no lease"
+                assert lease.target is LeaseTarget.HELD, f"{booking_id}'s lease is to be returned"
+                assert lease.holder_id == booking_id
