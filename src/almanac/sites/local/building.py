@@ -191,8 +191,7 @@ def _wake(ground: Ground, place: Place, uid: int | None) -> None:
     """Make sure that a keeper runs. The lock passes from here to the keeper without a moment in which nobody holds it."""
     if place.ending:
         end_processes(ground, place)
-    held = lock.take(place.control / LOCK)
-    if held is None:
+    if place.alive or (held := lock.take(place.control / LOCK)) is None:
         return
     try:
         left = ground.kill(place, uid)

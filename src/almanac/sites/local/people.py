@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -141,12 +142,12 @@ class Desk:
             Temporary: no space, or a disk error; nothing is lost, and it can be tried again.
         """
         place = _made(self.storage, self.files)
-        with explained(f"save the files of {self.seat}"), trees.opened(place) as kept:
+        with explained(f"save the files of {self.seat}"), trees.opened(place) as kept, ExitStack() as stack:
             try:
-                with trees.opened(self.node, self.home) as home:
-                    return self._save(home, kept, source, most_bytes)
+                home = stack.enter_context(trees.opened(self.node, self.home))
             except (FileNotFoundError, NotADirectoryError):
                 return []  # no home was made yet, or its owner put a link in its place
+            return self._save(home, kept, source, most_bytes)
 
     def _save(self, home: int, kept: int, source: str, room: int) -> list[str]:
         manifest = Manifest.load(self.control, self.seat)
@@ -160,18 +161,21 @@ class Desk:
                 continue
             room -= stamp.size
             try:
-                _keep(home, path, stamp, kept, manifest, source)
+                if _keep(home, path, stamp, kept, manifest, source):
+                    manifest.stamps[str(path)] = stamp
             except PermissionError:
                 left_out.append(str(path))  # without root, a file that its owner may not read
         if manifest.complete:
             _forget(kept, manifest, present)
+        manifest.save(self.control, self.seat)
         return left_out
 
 
-def _keep(home: int, path: PurePosixPath, stamp: Stamp, kept: int, manifest: Manifest, source: str) -> None:
+def _keep(home: int, path: PurePosixPath, stamp: Stamp, kept: int, manifest: Manifest, source: str) -> bool:
+    """Save one file; whether it is now in storage under its own name."""
     there = trees.stamp(kept, path)
     if there == stamp:
-        return
+        return True
     for target in (path, *_beside(path, source)):
         changed_there = target == path and there not in {None, manifest.stamps.get(str(path))}
         if changed_there:
@@ -180,7 +184,8 @@ def _keep(home: int, path: PurePosixPath, stamp: Stamp, kept: int, manifest: Man
             trees.copy(home, path, kept, target)
         except (NotADirectoryError, IsADirectoryError):
             continue
-        return
+        return target == path
+    raise OSError(errno.EEXIST, "there are other things under every name for it", str(path))
 
 
 def _beside(path: PurePosixPath, source: str) -> Iterator[PurePosixPath]:
