@@ -60,11 +60,9 @@ def parse_length(text: str) -> timedelta:
     Raises:
         BadTime: it isn't one.
     """
-    words = _tidy(text)
-    parts = list(_LENGTH_PART.finditer(words))
-    if not parts or _LENGTH_PART.sub("", words).strip():
+    seconds = _seconds(_tidy(text))
+    if seconds is None:
         raise BadTime(f"{text!r} is not a length.", f"Write it like {LENGTHS}.")
-    seconds = sum(float(part[1]) * _UNITS[part[2][0]] for part in parts)
     if not 1 <= seconds <= LONGEST.total_seconds():
         raise BadTime(f"{text!r} is not between a second and a year.", f"Write a length like {LENGTHS}.")
     return timedelta(seconds=round(seconds))
@@ -81,7 +79,7 @@ def parse_time(text: str, now: datetime, zone: tzinfo) -> Moment:
     words = _tidy(text).removeprefix("at ")
     if words == "now":
         return Moment(now.astimezone(UTC))
-    if words.startswith("in "):
+    if words.startswith("in ") and _seconds(words[3:]) is not None:
         return Moment(now.astimezone(UTC) + parse_length(words[3:]))
     return _written_out(text, zone) or _day_and_clock(words, now, zone) or _refuse_time(text)
 
@@ -123,6 +121,13 @@ def settle(day: date, clock: time, zone: tzinfo) -> Moment:
 
 def _tidy(text: str) -> str:
     return " ".join(text.lower().replace(",", " ").split())
+
+
+def _seconds(words: str) -> float | None:
+    parts = list(_LENGTH_PART.finditer(words))
+    if not parts or _LENGTH_PART.sub("", words).strip():
+        return None
+    return sum(float(part[1]) * _UNITS[part[2][0]] for part in parts)
 
 
 def _refuse_time(text: str) -> Moment:
@@ -222,7 +227,7 @@ def _window(text: str, now: datetime, zone: tzinfo) -> tuple[Moment, Moment]:
     if day is not None:
         return _midnight(day, zone), _midnight(day + timedelta(days=1), zone)
     ahead = _NEXT_DAYS.fullmatch(words)
-    if ahead:
+    if ahead and _seconds(ahead[1]) is not None:
         return Moment(now.astimezone(UTC)), Moment(now.astimezone(UTC) + parse_length(ahead[1]))
     raise BadTime(f"{text!r} is not a window of time.", f"Write it like {WINDOWS}.")
 

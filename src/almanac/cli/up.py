@@ -228,24 +228,32 @@ def down(
         _tell_down(None, [], json=json)
         return
     left = [] if release else _with_clusters(running)
-    _stop(files, running, signal.SIGUSR1 if release else signal.SIGTERM)
+    _stop(running, signal.SIGUSR1 if release else signal.SIGTERM)
     _tell_down(running, left, json=json)
 
 
-def _stop(files: StateFiles, running: Running, number: signal.Signals) -> None:
-    """Ask the server to stop, and wait until its lock is free; one that doesn't is killed, which loses nothing."""
+def _stop(running: Running, number: signal.Signals) -> None:
+    """Ask the server to stop, and wait until it is gone; one that doesn't is killed, which loses nothing."""
     releasing = number == signal.SIGUSR1
     with suppress(ProcessLookupError):
         os.kill(running.pid, number)
     what = "ending all clusters; files and logs are saved first ..." if releasing else "stopping Almanac ..."
     with _waiting(what) as look:
         for _ in look(RELEASE_PATIENCE_S if releasing else STOP_PATIENCE_S):
-            now = files.running()
-            if now is None or now.pid != running.pid:
+            if _gone(running.pid):
                 return
     with suppress(ProcessLookupError):
         os.kill(running.pid, signal.SIGKILL)
     output.note("It didn't stop in time and was killed; nothing is lost by that.", style="yellow")
+
+
+def _gone(pid: int) -> bool:
+    import psutil
+
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def _with_clusters(running: Running) -> list[Booking]:

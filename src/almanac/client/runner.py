@@ -28,11 +28,10 @@ BYTES_PER_S = 700_000
 def run(encoded: str) -> int:
     """Run ``python -u`` with the arguments (a base64 JSON list); returns the exit code as a shell gives it."""
     arguments = json.loads(base64.b64decode(encoded))
-    process = subprocess.Popen(
-        [sys.executable, "-u", *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-    _pump(process)
-    code = process.wait()
+    command, pipe = [sys.executable, "-u", *arguments], subprocess.PIPE
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe) as process:
+        _pump(process)
+        code = process.wait()
     return code if code >= 0 else 128 - code
 
 
