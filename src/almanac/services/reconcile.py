@@ -77,9 +77,8 @@ class Reconciler:
         observed: dict[str, Observation] = {}
         for name in self._catalogue.names:
             try:
-                self._catalogue.capacity(
-                    name, self._clock()
-                )  # unknown since our own start: nothing can be decided there
+                # A site that hasn't told its capacity since we started is like one that doesn't answer.
+                self._catalogue.capacity(name, self._clock())
                 observed[name] = self._catalogue.site(name).observe()
             except (SiteError, SiteTrouble) as error:
                 log.warning("site %s doesn't answer: %s", name, error)
