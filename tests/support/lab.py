@@ -169,7 +169,8 @@ class Lab:
     def left(self) -> list[str]:
         """Everything of this Almanac's that is left on the machine, clusters' records aside."""
         left = [f"process {pid}: {command(pid)!r}" for pid in self.processes("")]
-        left += [f"uid {uid}" for uid, path in uids.taken().items() if path.startswith(f"{self.state.resolve()}/")]
+        taken = uids.taken() if ROOT else {}
+        left += [f"uid {uid}" for uid, path in taken.items() if path.startswith(f"{self.state.resolve()}/")]
         places = cgroups.hierarchies(Path("/proc/self/mountinfo").read_text()).values()
         left += [str(group) for place in places for group in (place / "almanac").glob(f"{self.site.instance}-*")]
         left += [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if str(self.state) in line]

@@ -30,12 +30,13 @@ def fetch(url: str) -> str:
         return answer.read().decode()
 
 
-SLY = """
+RUNAWAY = f"runaway-{os.getpid()}"
+SLY = f"""
 import os, time
 if os.fork() == 0:
     os.setsid()
     if os.fork() == 0:
-        os.execve("/bin/sleep", ["runaway", "600"], {})
+        os.execve("/bin/sleep", ["{RUNAWAY}", "600"], {{}})
 time.sleep(600)
 """
 
@@ -278,7 +279,9 @@ def test_what_a_service_leaves_behind_ends_with_the_cluster(make_lab):
 
 def runaways() -> list[int]:
     return [
-        int(p.name) for p in Path("/proc").iterdir() if p.name.isdigit() and command(int(p.name)) == b"runaway 600 "
+        int(p.name)
+        for p in Path("/proc").iterdir()
+        if p.name.isdigit() and command(int(p.name)) == f"{RUNAWAY} 600 ".encode()
     ]
 
 
