@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from almanac.core.bookings import Booking, BookingStatus, BookingTarget
 from almanac.core.capacity import Calendar
 from almanac.core.catalogue import Profile, claims_for, name_nodes, placements_of
-from almanac.core.errors import StaleOffer, WrongState
+from almanac.core.errors import AlmanacError, Conflict, StaleOffer, WrongState
 from almanac.core.placement import Offer, Request, earliest
 from almanac.core.resources import Holder
 from almanac.services import lifecycle, limits
@@ -74,7 +74,14 @@ class Bookings:
             NoCapacity: no site has room; ``details['refusal']`` says what is short and what would fit.
             QuotaExceeded, BadWindow, BadRequest, UnknownProfile, NotFound, Forbidden, SiteTrouble: as they say.
         """
-        made = self._repeated(caller, key, now) or self._make(caller, request, now, key, offer=False)
+        made = self._repeated(caller, key, now)
+        if made is None:
+            try:
+                made = self._make(caller, request, now, key, offer=False)
+            except AlmanacError:
+                made = self._repeated(caller, key, now)
+                if made is None:  # otherwise it met what its own twin, sent at the same time, had just taken
+                    raise
         self._notify()
         return made
 
@@ -121,6 +128,10 @@ class Bookings:
             return None
         with self._database.read() as unit:
             booking = unit.bookings.get(new_id(caller.person, key))
+            if booking is not None and not caller.sees(booking.project):
+                raise Conflict(
+                    "This key belongs to another booking of yours.", hint="Send a new key with each request."
+                )
             return self._showing.one(unit, booking, now) if booking is not None else None
 
     def _make(

@@ -6,10 +6,11 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, CompoundSelect, and_, bindparam, func, insert, or_, select, union, update
+from sqlalchemy import ColumnElement, CompoundSelect, and_, bindparam, func, or_, select, union, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from almanac.core.bookings import Booking, BookingTarget
-from almanac.core.errors import NotFound
+from almanac.core.errors import Conflict, NotFound
 from almanac.core.resources import Holder
 from almanac.core.windows import Window
 from almanac.storage.repository import AnyRow, Repository, by_key
@@ -22,7 +23,10 @@ Conditions = list[ColumnElement[bool]]
 _C = bookings.c
 _NOW = bindparam("now", type_=UtcDateTime())
 _BY_ID = by_key(bookings)
-_ADD = insert(bookings)
+_ADD = {
+    True: postgresql.insert(bookings).on_conflict_do_nothing().returning(_C.id),
+    False: sqlite.insert(bookings).on_conflict_do_nothing().returning(_C.id),
+}
 _REPLACE = update(bookings).where(_C.id == bindparam("key"))
 _EXPIRED = (
     select(bookings).where(_C.target == BookingTarget.OFFERED, _C.expires_at <= _NOW).order_by(_C.expires_at, _C.id)
@@ -55,8 +59,14 @@ class Bookings(Repository):
     """What people asked for."""
 
     def add(self, booking: Booking) -> None:
-        """Add a booking with a new id."""
-        self._connection.execute(_ADD, _values(booking))
+        """Add a booking.
+
+        Raises:
+            Conflict: its id is taken: the same request was made twice at once.
+        """
+        added = self._connection.execute(_ADD[self._on_postgres], _values(booking))
+        if added.one_or_none() is None:
+            raise Conflict(f"There is already a booking {booking.id}.", hint="Ask again.")
 
     def get(self, booking_id: str) -> Booking | None:
         """The booking, locked in a write transaction; None if there is none."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -52,6 +53,32 @@ def test_the_same_key_books_once_per_person(world):
         for role in ("owner", "owner", "member")
     ]
     assert booked[0] == booked[1] != booked[2]
+
+
+def test_the_same_key_sent_many_times_at_once_books_once_even_on_a_quota(world):
+    project = {"name": "narrow", "max_bookings_per_person": 1}
+    made(world.call("operator", "POST", "/projects", json=project), 201)
+    made(world.call("operator", "PUT", "/projects/narrow/members/ada", json={"role": "member"}))
+    body = {**GOOD, "project": "narrow"}
+
+    def book(_: int):
+        return world.call("owner", "POST", "/bookings", json=body, headers={"Idempotency-Key": "k1"})
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = [made(answer, 201)["id"] for answer in pool.map(book, range(16))]
+    assert len(set(answers)) == 1
+
+
+def test_a_key_tells_nothing_of_a_booking_that_the_token_doesnt_reach(world):
+    made(world.call("operator", "POST", "/projects", json={"name": "second"}), 201)
+    made(world.call("operator", "PUT", "/projects/second/members/ada", json={"role": "member"}))
+    keyed = {"Idempotency-Key": "k1"}
+    made(world.call("owner", "POST", "/bookings", json={**GOOD, "project": "second"}, headers=keyed), 201)
+    scoped = made(world.call("owner", "POST", "/tokens", json={"name": "gaia only", "project": "gaia"}), 201)
+    world.tokens["scoped"] = scoped["token"]
+    answer = world.call("scoped", "POST", "/bookings", json=GOOD, headers=keyed)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "conflict")
+    assert "second" not in answer.text
 
 
 def test_ask_offer_accept(world):
