@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime, timedelta
 from typing import Annotated
@@ -11,6 +12,7 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.sse import EventSourceResponse
 from starlette.concurrency import run_in_threadpool
 
+from almanac.api import fields as f
 from almanac.api import models as m
 from almanac.api.dependencies import App, BearerToken, BookingId
 from almanac.api.errors import documented
@@ -61,17 +63,18 @@ async def watch(
     app: App,
     look: Annotated[Look, Depends(_looker)],
     first: Annotated[BookingView, Depends(_first)],
-    wait_s: Annotated[int, Query(ge=0, le=3600, description="End the stream after this long.")] = 3600,
+    wait_s: Annotated[int | None, Query(ge=0, le=f.YEAR_S, description="End the stream after this long.")] = None,
 ) -> AsyncIterator[m.Booking]:
-    """The booking now and after each change, until it is ready, over, or `wait_s` seconds have passed.
+    """The booking now and after each change, until it is ready or over (or `wait_s` seconds have passed).
 
     Each event's data is a booking; comments in between keep the connection open.
     Example: `curl -N -H "Authorization: Bearer $ALMANAC_TOKEN" $ALMANAC_URL/api/v1/bookings/b-7k3m9q2x/watch`
     """
-    deadline = asyncio.get_running_loop().time() + wait_s
+    clock = asyncio.get_running_loop().time
+    deadline = math.inf if wait_s is None else clock() + wait_s
     view = first
     yield m.Booking.model_validate(view)
-    while view.status not in SETTLED and asyncio.get_running_loop().time() < deadline:
+    while view.status not in SETTLED and clock() < deadline:
         await asyncio.sleep(_pause_s(view, app.clock()))
         try:
             seen = await run_in_threadpool(look)
