@@ -12,7 +12,7 @@ import re
 from typing import Any
 
 _NAMED = re.compile(r"\bspark\b")
-_LOST = ("SESSION_CHANGED", "SESSION_NOT_FOUND", "SESSION_CLOSED", "SESSION_NOT_SAME")
+_LOST = ("INVALID_HANDLE.SESSION_", "NO_ACTIVE_SESSION")
 
 
 class SparkOnDemand:
@@ -31,14 +31,13 @@ class SparkOnDemand:
             names["spark"] = self._made
 
     def after_cell(self, result: Any) -> None:
-        """Forget a session that the server no longer knows, and say so."""
+        """Say so when a cell failed because the server no longer knows the session; the next cell gets a new one."""
         error = str(result.error_in_exec or "")
-        if self._made is not None and any(sign in error for sign in _LOST):
-            lost, self._made = self._made, None
-            if self._shell.user_ns.get("spark") is lost:
-                self._shell.user_ns["spark"] = None
-            _forget(lost)
-            print("Spark was restarted, and what it held is gone. Run the cells again from the first that uses spark.")
+        if self._made is None or not error:
+            return
+        if self._made.is_stopped or any(sign in error for sign in _LOST):
+            _forget(self._made)
+            print("This Spark session is gone, and what it held. Run the cells again from the first that names spark.")
 
 
 def _session() -> Any:

@@ -9,23 +9,22 @@ from almanac.spark.layout import Layout
 from almanac.spark.service import File, Service
 
 _CONFIG = """\
-import resource
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 settings = {settings}
 for section, values in settings.items():
     c[section].update(values)
 
-# Kernels and terminals inherit it: one that asks for too much gets a MemoryError, and its neighbours go on.
-resource.setrlimit(resource.RLIMIT_DATA, ({limit}, {limit}))
+# Kernels inherit it: when the node's memory runs out, the fattest of them goes, and not Spark, which everybody uses.
+with suppress(OSError):
+    Path("/proc/self/oom_score_adj").write_text("900")
 
 for example in Path({examples!r}).glob("*.ipynb"):
     if not Path({home!r}, example.name).exists():
         shutil.copyfile(example, Path({home!r}, example.name))
 """
-_OWN_MIB = 96
-"""Of a seat's memory, for the JupyterLab server beside the kernels."""
 
 
 def notebook(cluster: ClusterSpec, seat: Seat, layout: Layout, memory_mib: int) -> Service:
@@ -35,7 +34,7 @@ def notebook(cluster: ClusterSpec, seat: Seat, layout: Layout, memory_mib: int) 
         cluster: the seat's cluster.
         seat: one of its seats.
         layout: the head's.
-        memory_mib: the seat's share of the head's memory; what one kernel may take of it is capped.
+        memory_mib: the seat's share of the head's memory.
     """
     own, name = f"{layout.run}/{seat.name}", f"notebook-{seat.name}"
     startup = files("almanac.spark").joinpath("kernel_startup.py").read_text()
@@ -45,7 +44,7 @@ def notebook(cluster: ClusterSpec, seat: Seat, layout: Layout, memory_mib: int) 
         argv=(layout.runtime.python, "-m", "jupyterlab", f"--config={own}/jupyter_config.py"),
         env=_environment(cluster, seat, layout, own),
         files=(
-            File(f"{own}/jupyter_config.py", _config(seat, layout, memory_mib)),
+            File(f"{own}/jupyter_config.py", _config(seat, layout)),
             File(f"{own}/ipython/profile_default/startup/00-spark.py", startup),
         ),
         dirs=(*dirs, layout.homes[seat.name]),
@@ -57,7 +56,7 @@ def notebook(cluster: ClusterSpec, seat: Seat, layout: Layout, memory_mib: int) 
     )
 
 
-def _config(seat: Seat, layout: Layout, memory_mib: int) -> str:
+def _config(seat: Seat, layout: Layout) -> str:
     settings = {
         "ServerApp": {
             "ip": layout.address,
@@ -78,7 +77,6 @@ def _config(seat: Seat, layout: Layout, memory_mib: int) -> str:
     }
     return _CONFIG.format(
         settings=repr(settings),
-        limit=max(memory_mib - _OWN_MIB, _OWN_MIB) * 2**20,
         examples=f"{layout.runtime.package}/almanac/data/notebooks",
         home=layout.homes[seat.name],
     )
@@ -92,6 +90,7 @@ def _environment(cluster: ClusterSpec, seat: Seat, layout: Layout, own: str) -> 
         "LANG": "C.UTF-8",
         "SHELL": "/bin/bash",
         "PYTHONPATH": runtime.package,
+        "OMP_NUM_THREADS": str(cluster.head.flavor.resources.cores),
         "IPYTHONDIR": f"{own}/ipython",
         "JUPYTER_RUNTIME_DIR": f"{own}/runtime",
         "JUPYTER_DATA_DIR": f"{own}/data",

@@ -65,8 +65,8 @@ def test_a_stopped_session_is_made_anew(shell, made):
 
 
 def test_a_session_that_the_server_lost_is_dropped_and_made_anew(shell, made, capsys):
-    shell.run_cell("raise RuntimeError('[INVALID_HANDLE.SESSION_NOT_FOUND] spark')")
-    assert "Spark was restarted" in capsys.readouterr().out
+    shell.run_cell("spark; raise RuntimeError('[INVALID_HANDLE.SESSION_NOT_FOUND]')")
+    assert "This Spark session is gone" in capsys.readouterr().out
     assert made[0].is_stopped
     assert not made[0].released
     shell.run_cell("again = spark")
@@ -75,7 +75,7 @@ def test_a_session_that_the_server_lost_is_dropped_and_made_anew(shell, made, ca
 
 def test_other_errors_are_the_persons_own(shell, made, capsys):
     shell.run_cell("spark; 1 / 0")
-    assert "Spark was restarted" not in capsys.readouterr().out
+    assert "session is gone" not in capsys.readouterr().out
     assert not made[0].is_stopped
 
 
