@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from almanac.version import VERSION as __version__
+from almanac.version import VERSION
 
 if TYPE_CHECKING:
     from almanac.client import book, bookings, connect
 
+__version__ = VERSION
 __all__ = ["__version__", "book", "bookings", "connect"]
 
 
