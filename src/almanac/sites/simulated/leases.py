@@ -41,12 +41,12 @@ def check_inside(lease: LeaseRecord, nodes: Iterable[PlacedNode], others: Iterab
     """Check that a lease has all the nodes of a cluster, beside those of the other clusters in it.
 
     Raises:
-        Permanent: it hasn't.
+        Temporary: it hasn't; a larger order may be on its way.
     """
     wanted = _kinds(nodes) + _kinds(others)
     if missing := wanted - _kinds(lease.nodes):
         (host, flavor), count = missing.most_common(1)[0]
-        raise Permanent(f"The lease {lease.id} lacks {count} {flavor} on {host} for this cluster.")
+        raise Temporary(f"The lease {lease.id} lacks {count} {flavor} on {host} for this cluster.")
 
 
 def _kinds(nodes: Iterable[PlacedNode]) -> Counter[tuple[str, str]]:
