@@ -21,6 +21,7 @@ from almanac.services.catalogue import Catalogue
 from almanac.services.changes import Changes
 from almanac.services.duties import Duties
 from almanac.services.finding import Finder
+from almanac.services.hands import InOrder, SideBySide
 from almanac.services.health import Healthcheck
 from almanac.services.leads import Leads
 from almanac.services.ledger import Ledger
@@ -41,6 +42,9 @@ from almanac.storage.database import Database
 log = logging.getLogger(__name__)
 
 Clock = Callable[[], datetime]
+
+_HANDS = 8
+"""Builds and teardowns that one Almanac does side by side: they wait for sites and disks, not for this process."""
 
 
 def wall_clock() -> datetime:
@@ -80,8 +84,19 @@ def compose(
     profiles: Sequence[Profile],
     rules: Rules,
     clock: Clock = wall_clock,
+    hands: int = 0,
 ) -> Almanac:
-    """Put the services together on a migrated database and given sites."""
+    """Put the services together on a migrated database and given sites.
+
+    Args:
+        database: migrated.
+        vault: for the clusters' secrets.
+        sites: in the order of preference.
+        profiles: the catalogue.
+        rules: the operator's rules on booking.
+        clock: the present, aware UTC.
+        hands: how many things a tick does side by side; 0: one after the other, in the tick's own thread.
+    """
     wake = threading.Event()
     catalogue = Catalogue(database, sites, profiles)
     calendars = Calendars(database, catalogue)
@@ -101,7 +116,9 @@ def compose(
         access=Access(database, catalogue, vault, leads),
         warm=warm,
         health=Healthcheck(database),
-        reconciler=Reconciler(database, catalogue, vault, duties, clock),
+        reconciler=Reconciler(
+            database, catalogue, vault, duties, SideBySide(hands, wake.set) if hands else InOrder(), clock
+        ),
         clock=clock,
         wake=wake,
     )
@@ -121,7 +138,8 @@ def build(settings: Settings, clock: Clock = wall_clock) -> Almanac:
     database.migrate()
     sites, profiles = _sites(settings, file, clock)
     rules = Rules(settings.offer_held_for, settings.require_grants)
-    return compose(database, Vault.at(settings.state / "secret.key"), sites, merged(profiles, file), rules, clock)
+    vault = Vault.at(settings.state / "secret.key")
+    return compose(database, vault, sites, merged(profiles, file), rules, clock, hands=_HANDS)
 
 
 def _sites(settings: Settings, file: ProfileFile, clock: Clock) -> tuple[list[Site], tuple[Profile, ...]]:

@@ -6,15 +6,11 @@ import logging
 import os
 import socket
 import threading
-from datetime import timedelta
 
 from almanac.factory import Almanac
+from almanac.services.health import LOOP, SILENT_AFTER
 
 log = logging.getLogger(__name__)
-
-LEADER = "loop"
-LEADER_TTL = timedelta(seconds=15)
-"""A leader that hasn't beaten for this long has lost the post; its actions are idempotent if it was only slow."""
 
 
 class Loop:
@@ -42,8 +38,9 @@ class Loop:
         self._stop.set()
         self._wake.set()
         self._thread.join(timeout_s)
+        self._app.reconciler.close()
         with self._app.database.write() as unit:
-            unit.sites.resign(LEADER, self._holder)
+            unit.sites.resign(LOOP, self._holder)
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -56,7 +53,7 @@ class Loop:
         try:
             now = self._app.clock()
             with self._app.database.write() as unit:
-                leads = unit.sites.lead(LEADER, self._holder, now, LEADER_TTL)
+                leads = unit.sites.lead(LOOP, self._holder, now, SILENT_AFTER)
             return leads and self._app.reconciler.tick()
         except Exception:  # the loop outlives whatever a tick meets; the next tick looks again
             log.exception("tick failed")

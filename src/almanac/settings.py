@@ -90,7 +90,7 @@ class Settings(BaseSettings):
     catalogue: Path | None = None
     offer_held_for: Duration = timedelta(minutes=10)
     require_grants: bool = False
-    tick_s: float = Field(default=1.0, gt=0, le=60)
+    tick_s: float = Field(default=1.0, gt=0, le=10)
     local: LocalSettings = LocalSettings()
     simulated: SimulatedSettings | None = None
 

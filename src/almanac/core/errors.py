@@ -76,6 +76,13 @@ class NoCapacity(AlmanacError):
     status = 409
 
 
+class NotOffered(AlmanacError):
+    """No site offers that profile now: drained, without its flavors, or left out by the operator."""
+
+    code = "not_offered"
+    status = 409
+
+
 class QuotaExceeded(AlmanacError):
     """The person's or the project's quota or grant doesn't cover it."""
 

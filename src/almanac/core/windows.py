@@ -17,7 +17,7 @@ def utc(instant: datetime) -> datetime:
     if instant.tzinfo is None or instant.utcoffset() is None:
         raise BadWindow(
             f"The time {instant.isoformat()} has no time zone.",
-            hint=f"Add an offset, such as {instant.isoformat(timespec='minutes')}Z or {instant.isoformat(timespec='minutes')}+01:00.",
+            hint="Add an offset, such as {0}Z or {0}+01:00.".format(instant.isoformat(timespec="minutes")),
         )
     return instant.astimezone(UTC)
 

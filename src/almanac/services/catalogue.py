@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from almanac.core.catalogue import Profile
-from almanac.core.errors import AlmanacError, NotFound, SiteTrouble, UnknownProfile
+from almanac.core.errors import AlmanacError, NotFound, NotOffered, SiteTrouble, UnknownProfile
 from almanac.core.ports import Limits, Site, SiteCapacity, SiteError
 from almanac.core.resources import Flavor, Resources
 from almanac.core.windows import Window
@@ -114,25 +114,20 @@ class Catalogue:
 
         Raises:
             NotFound: the wished site doesn't exist.
-            SiteTrouble: none offers it; the message says why for each.
+            NotOffered: none offers it; the message says why for each.
         """
         names = (self.site(wish).name,) if wish else (profile.sites or self.names)
         why_not = {name: self._why_not(profile, name, now) for name in names if name in self._sites}
         found = tuple(name for name, why in why_not.items() if not why)
         if not found:
-            reasons = "; ".join(f"{name} {why}" for name, why in why_not.items()) or "there are no sites"
-            others = [
-                p.name
-                for p in self.all_profiles
-                if any(not self._why_not(p, n, now) for n in names if n in self._sites)
-            ]
-            hint = (
-                f"Offered there: {', '.join(others)}."
-                if others
-                else "Ask the operator (almanac sites shows each site)."
-            )
-            raise SiteTrouble(f"No site offers {profile.name} now: {reasons}.", hint=hint)
+            raise self._not_offered(profile, why_not, now)
         return found
+
+    def _not_offered(self, profile: Profile, why_not: Mapping[str, str], now: datetime) -> NotOffered:
+        reasons = "; ".join(f"{name} {why}" for name, why in why_not.items()) or "there are no sites"
+        others = [p.name for p in self.all_profiles if any(not self._why_not(p, name, now) for name in why_not)]
+        hint = f"Offered there: {', '.join(others)}." if others else "Ask the operator (almanac sites shows each site)."
+        return NotOffered(f"No site offers {profile.name} now: {reasons}.", hint=hint)
 
     def _why_not(self, profile: Profile, name: str, now: datetime) -> str:
         if profile.sites and name not in profile.sites:

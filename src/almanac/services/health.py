@@ -9,7 +9,10 @@ from almanac.storage.database import Database
 from almanac.version import VERSION
 
 LOOP = "loop"
+"""The name under which the loop is elected."""
+
 SILENT_AFTER = timedelta(seconds=15)
+"""A leader that hasn't beaten for this long has lost the post; its actions are idempotent if it was only slow."""
 
 
 @dataclass(frozen=True, slots=True)

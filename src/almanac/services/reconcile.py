@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
+from functools import lru_cache, partial
 from typing import Any
 
 from almanac.core.bookings import Phase
@@ -25,6 +26,7 @@ from almanac.core.reconcile import (
 )
 from almanac.services.catalogue import Catalogue
 from almanac.services.duties import Duties
+from almanac.services.hands import Hands
 from almanac.services.records import Plan, load_order
 from almanac.services.vault import Vault
 from almanac.storage.database import Database
@@ -45,14 +47,20 @@ class Reconciler:
     """Brings the sites to what the database wants. One at a time (the loop is elected)."""
 
     def __init__(
-        self, database: Database, catalogue: Catalogue, vault: Vault, duties: Duties, clock: Callable[[], datetime]
+        self,
+        database: Database,
+        catalogue: Catalogue,
+        vault: Vault,
+        duties: Duties,
+        hands: Hands,
+        clock: Callable[[], datetime],
     ) -> None:
         self._database = database
         self._catalogue = catalogue
         self._vault = vault
         self._duties = duties
+        self._hands = hands
         self._clock = clock
-        self._plans: dict[str, tuple[str, Plan]] = {}
 
     def tick(self) -> bool:
         """One look and what follows from it.
@@ -61,17 +69,25 @@ class Reconciler:
             Whether something is under way (a build, a teardown), so that the next look should come soon.
         """
         self._duties.perform(self._clock())
+        # What is worked on when the look begins may look half-done: it is left for the next tick.
+        busy = self._hands.busy()
         observed = self._observe()
         now = self._clock()
         with self._database.read() as unit:
             leases = {row.id: row for row in unit.leases.unfinished()}
             clusters = {row.id: row for row in unit.clusters.unfinished()}
         desired = self._desired(leases.values(), clusters.values(), observed, now)
-        actions = decide(desired, observed, now)
+        actions = [action for action in decide(desired, observed, now) if _subject(action) not in busy]
         for action in actions:
-            self._do(action, leases, clusters)
-        self._plans = {key: plan for key, plan in self._plans.items() if key in clusters}
-        return any(self._is_news(action, clusters) for action in actions)
+            if isinstance(action, Record):
+                self._record(clusters[action.cluster], action.seen)
+            else:
+                self._hands.do(_subject(action), partial(self._do, action, leases, clusters))
+        return bool(busy) or any(self._is_news(action, clusters) for action in actions)
+
+    def close(self) -> None:
+        """Wait for what is being done."""
+        self._hands.close()
 
     def _observe(self) -> dict[str, Observation]:
         observed: dict[str, Observation] = {}
@@ -106,17 +122,11 @@ class Reconciler:
             handle=row.handle,
             spec_applied=row.spec_applied,
             build_at=row.build_at,
-            takes=self._plan(row).takes if row.build_at <= self._clock() or row.phase is not Phase.ABSENT else {},
+            takes=_plan(row.spec).takes if row.build_at <= self._clock() or row.phase is not Phase.ABSENT else {},
             changed_at=row.changed_at,
             not_before=row.not_before,
             build_started_at=row.build_started_at,
         )
-
-    def _plan(self, row: ClusterRow) -> Plan:
-        kept = self._plans.get(row.id)
-        if kept is None or kept[0] != row.spec:
-            kept = self._plans[row.id] = (row.spec, Plan.loads(row.spec))
-        return kept[1]
 
     @staticmethod
     def _is_news(action: Action, clusters: Mapping[str, ClusterRow]) -> bool:
@@ -133,8 +143,6 @@ class Reconciler:
                 self._start(clusters[cluster], why)
             case Stop(cluster, handle):
                 self._stop(clusters[cluster], handle)
-            case Record(cluster, seen):
-                self._record(clusters[cluster], seen)
             case EndOrphan():
                 self._end_orphan(action)
 
@@ -164,10 +172,10 @@ class Reconciler:
         site = self._catalogue.site(row.site)
         spec, sealed = row.spec, row.secrets
         if sealed is None:  # secrets are made at build, and saved before anything uses them
-            sealed = self._vault.seal(self._vault.make(tuple(self._plan(row).seats)))
+            sealed = self._vault.seal(self._vault.make(tuple(_plan(row.spec).seats)))
         self._duties.starting(row, why, sealed, self._clock())
         try:
-            whole = self._plan(row).spec(row.id, row.lease_id, row.profile, self._vault.open(sealed))
+            whole = _plan(row.spec).spec(row.id, row.lease_id, row.profile, self._vault.open(sealed))
             for handle in site.start(whole):
                 self._cluster(row.id, handle=dict(handle))
         except SiteTrouble as trouble:  # another key: the operator can put the right one back
@@ -251,3 +259,16 @@ def _wanted_lease(row: LeaseRow) -> WantedLease:
     return WantedLease(
         row.id, row.site, row.target == "held", row.phase, row.window, row.handle, row.changed_at, row.not_before
     )
+
+
+@lru_cache(maxsize=4096)
+def _plan(spec: str) -> Plan:
+    return Plan.loads(spec)
+
+
+def _subject(action: Action) -> str:
+    match action:
+        case Hold(subject) | GiveBack(subject) | Start(subject) | Stop(subject) | Record(subject):
+            return subject
+        case EndOrphan():
+            return action.id

@@ -187,7 +187,7 @@ def test_the_catalogue_and_the_sites(world):
 def test_a_drained_site_takes_no_bookings_until_it_is_undrained(world):
     assert world.call("operator", "POST", f"/sites/{SITE}/drain").status_code == 204
     assert made(world.call("owner", "GET", "/sites"))[0]["drained"] is True
-    assert world.call("owner", "POST", "/bookings", json=GOOD).status_code == 503
+    assert world.call("owner", "POST", "/bookings", json=GOOD).status_code == 409
     assert world.call("operator", "POST", f"/sites/{SITE}/undrain").status_code == 204
     assert world.call("owner", "POST", "/bookings", json=GOOD).status_code == 201
 

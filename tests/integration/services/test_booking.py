@@ -14,8 +14,8 @@ from almanac.core.errors import (
     Forbidden,
     NoCapacity,
     NotFound,
+    NotOffered,
     QuotaExceeded,
-    SiteTrouble,
     StaleOffer,
     UnknownProfile,
     WrongState,
@@ -142,7 +142,7 @@ def test_the_next_site_is_tried(rig):
         (ask(seats=0), BadRequest, "at most 6"),
         (ask(seats=7), BadRequest, "at most 6"),
         (ask(site="moon"), NotFound, "Sites: sky, cave"),
-        (ask("notebook", site="cave"), SiteTrouble, "Offered there: spark"),
+        (ask("notebook", site="cave"), NotOffered, "Offered there: spark"),
         (ask(project="other"), NotFound, "almanac bookings"),
     ],
 )
@@ -176,7 +176,9 @@ def test_a_project_is_needed(rig):
 def test_quotas(rig):
     with rig.app.database.write() as unit:
         project = unit.people.get_project("gaia")
-        unit.people.replace_project(project.__class__(**{**_fields(project), "max_nodes": 5, "max_bookings_per_person": 2}))
+        unit.people.replace_project(
+            project.__class__(**{**_fields(project), "max_nodes": 5, "max_bookings_per_person": 2})
+        )
     later = rig.clock() + HOUR
     book(rig, start=later)
     with pytest.raises(QuotaExceeded, match="may have 5 nodes at a time"):
@@ -290,7 +292,7 @@ def test_availability_counts_up_to_the_largest_and_explains(rig):
 def test_a_drained_site_takes_no_new_bookings(rig):
     rig.app.catalogue.set_drained("sky", rig.clock())
     rig.app.catalogue.set_drained("cave", rig.clock())
-    with pytest.raises(SiteTrouble, match="is being drained"):
+    with pytest.raises(NotOffered, match="is being drained"):
         book(rig)
     rig.app.catalogue.set_drained("cave", None)
     assert book(rig).site == "cave"
