@@ -16,7 +16,6 @@ from typer.exceptions import TyperException
 from almanac.cli import accounts, admin, booking, looking, options, output, up, using
 from almanac.core.errors import AlmanacError, BadRequest
 from almanac.version import VERSION
-from almanac.version import VERSION
 
 FAILED, MISUSED, UNREACHABLE, INTERRUPTED = 1, 2, 3, 130
 

@@ -14,6 +14,7 @@ import typer
 from almanac.cli import options, output
 from almanac.cli.booking import wait_until_ready
 from almanac.cli.options import BookingId, Json, command
+from almanac.core.bookings import BookingStatus
 from almanac.core.errors import BadRequest
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from almanac.client.models import Connection
 
 PANEL = "Use"
+RUNNING = frozenset({BookingStatus.BUILDING, BookingStatus.READY})
 FOLLOW_EVERY_S = 1.0
 FOLLOW_TAIL = 2000
 
@@ -118,7 +120,7 @@ def logs(
     booking: BookingId,
     service: Annotated[str | None, typer.Option("--service", help="One service only, such as connect.")] = None,
     tail: Annotated[int, typer.Option("--tail", min=1, max=10_000, help="How many lines of each.")] = 200,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the booking is over.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the booking ends.")] = False,
     json: Json = False,
 ) -> None:
     """What a platform's services wrote."""
@@ -142,9 +144,16 @@ def _print_logs(found: Mapping[str, str], *, name_all: bool) -> None:
 
 
 def _follow(client: Client, booking: str, service: str | None, seen: Mapping[str, str], *, json: bool) -> None:
-    while not client.booking(booking).over:
+    from almanac.client.errors import ClientError
+
+    while client.booking(booking).status in RUNNING:
         time.sleep(FOLLOW_EVERY_S)
-        now = client.logs(booking, service=service, tail=FOLLOW_TAIL).services
+        try:
+            now = client.logs(booking, service=service, tail=FOLLOW_TAIL).services
+        except ClientError:
+            if client.booking(booking).status in RUNNING:
+                raise
+            return
         fresh = {name: added(seen.get(name, ""), text) for name, text in now.items()}
         seen = now
         fresh = {name: text for name, text in fresh.items() if text}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import socket
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from websocket import WebSocket
 
 TIMEOUT = httpx2.Timeout(60, connect=10)
+REMOVE_TRIES = 20
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ class Jupyter:
     @contextmanager
     def kernel(self) -> Iterator[Kernel]:
         """A new Python kernel in the seat's home, removed at the end."""
-        kernel_id = self._call("POST", "/api/kernels", {"name": "python3"})["id"]
+        kernel_id = self._call("POST", "/api/kernels", {"name": "python3", "path": ""})["id"]
         try:
             kernel = Kernel(self, kernel_id)
             try:
@@ -111,12 +113,21 @@ class Jupyter:
         self._call("POST", f"/api/kernels/{kernel_id}/interrupt")
 
     def remove_kernel(self, kernel_id: str) -> None:
-        """End a kernel and what it started. Already gone is success."""
-        try:
-            self._call("DELETE", f"/api/kernels/{kernel_id}")
-        except ClientError as error:
-            if error.status != httpx2.codes.NOT_FOUND:
-                raise
+        """End a kernel and what it started. Already gone is success.
+
+        Jupyter answers 500 while it restarts a kernel that died, so it is asked again.
+        """
+        for tries_left in reversed(range(REMOVE_TRIES)):
+            try:
+                self._call("DELETE", f"/api/kernels/{kernel_id}")
+            except ClientError as error:
+                if error.status == httpx2.codes.NOT_FOUND:
+                    return
+                if error.status < httpx2.codes.INTERNAL_SERVER_ERROR or not tries_left:
+                    raise
+                time.sleep(0.5)
+            else:
+                return
 
     def open_socket(self, kernel_id: str) -> WebSocket:
         """The websocket of a kernel's channels."""

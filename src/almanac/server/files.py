@@ -76,17 +76,16 @@ class StateFiles:
             self.state.mkdir(parents=True, exist_ok=True, mode=0o700)
             self.log.parent.mkdir(exist_ok=True, mode=0o700)
         except OSError as error:
-            raise AlmanacError(
-                f"The state directory {self.state} can't be used ({error.strerror}).",
-                hint="Name another: almanac up --state DIR",
-            ) from error
+            raise self._unusable(error) from error
 
     def running(self) -> Running | None:
         """The server that runs on this state directory, if any."""
         try:
             handle = os.open(self.lock, os.O_RDWR | os.O_CLOEXEC)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
+        except OSError as error:
+            raise self._unusable(error) from error
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -95,6 +94,12 @@ class StateFiles:
         finally:
             os.close(handle)
         return None
+
+    def _unusable(self, error: OSError) -> AlmanacError:
+        return AlmanacError(
+            f"The state directory {self.state} can't be used ({error.strerror}).",
+            hint="Name another: almanac up --state DIR",
+        )
 
     def _described(self, pid: int) -> Running:
         told = self._told()
