@@ -11,10 +11,10 @@ import threading
 from pathlib import Path
 
 import pytest
-from tests.support.lab import NODE, PYTHON, Lab, small_services
+from tests.support.lab import NODE, PYTHON, Lab, command, small_services
 
 from almanac.core.ports import ClusterState
-from almanac.sites.local import uids
+from almanac.sites.local import processes, relay, uids
 from almanac.spark.service import Service
 
 pytestmark = pytest.mark.root
@@ -273,7 +273,8 @@ def test_what_lies_behind_a_closed_door_is_shown_where_it_lies(tmp_path, probed)
     assert facts["write"] in {"PermissionError", "OSError"}
 
 
-def test_many_connections_carry_much_both_ways(make_lab):
+@pytest.mark.parametrize("program", ["as installed", "our own"])
+def test_many_connections_carry_much_both_ways(make_lab, program, monkeypatch):
     echo = (
         "import socket\nserver = socket.create_server(('127.0.0.1', {port}))\n"
         "while True:\n"
@@ -289,6 +290,8 @@ def test_many_connections_carry_much_both_ways(make_lab):
         return (Service("notebook-seat-1", argv, ports={"notebook": port}, env={"PATH": "/usr/bin"}),)
 
     lab = make_lab(render=render)
+    if program == "our own":
+        monkeypatch.setattr(relay, "_PROXYDS", ())
     url = lab.up(workers=0).endpoints["notebook:seat-1"]
     port = int(url.rpartition(":")[2])
     sent = os.urandom(2**20) * 3
@@ -305,3 +308,5 @@ def test_many_connections_carry_much_both_ways(make_lab):
     for thread in threads:
         thread.join()
     assert results == [True] * 8
+    ours = [pid for pid in processes.running() if b"almanac.sites.local.relay 8888" in command(pid)]
+    assert bool(ours) or program == "as installed"

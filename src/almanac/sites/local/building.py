@@ -14,7 +14,7 @@ from typing import Any
 
 from almanac.core.errors import AlmanacError
 from almanac.core.ports import ClusterSpec, Handle, Permanent, SiteError, Temporary
-from almanac.sites.local import leases, lock, people, ports, processes, trees
+from almanac.sites.local import leases, lock, people, ports, processes, relay, trees
 from almanac.sites.local.ending import end_processes, remove
 from almanac.sites.local.ground import RECORD, Ground, Place
 from almanac.sites.local.isolation import UNSHARE
@@ -25,6 +25,7 @@ from almanac.spark.service import Service
 
 _LEAST_FREE = 512 * 2**20
 _KEEPERS_MIB = 96
+_PACKAGE = str(Path(__file__).resolve().parents[3])
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -141,13 +142,14 @@ def _launch(
             "writable": [str(place.node)],
             "readable": _readable(ground, runtime),
             "closed": ground.isolation.closed,
-            "relay": ground.isolation.relay,
+            "relay": relay.find_program(),
         }
     launch: Launch = {
         "cluster": spec.id,
         "tag": ground.tag(spec.id),
         "uid": uid,
         "node": str(place.node),
+        "package": _PACKAGE,
         "sandbox": sandbox,
         "groups": [
             (group.directory, group.limits)
@@ -169,7 +171,15 @@ def _readable(ground: Ground, runtime: Runtime) -> list[str]:
             python = python.parent / python.readlink()  # noqa: PLW2901 - each link of the chain counts
             pythons.append(python)
     places = [str(Path(os.path.abspath(python)).parent.parent) for python in pythons]  # noqa: PTH100 - links stay
-    places += [sys.prefix, sys.base_prefix, runtime.java_home, runtime.spark_home, runtime.conf_dir, runtime.package]
+    places += [
+        sys.prefix,
+        sys.base_prefix,
+        runtime.java_home,
+        runtime.spark_home,
+        runtime.conf_dir,
+        runtime.package,
+        _PACKAGE,
+    ]
     if runtime.archive is not None:
         places.append(runtime.archive)
     if not ground.isolation.closed:
@@ -213,13 +223,12 @@ def _starting(last_active: float | None) -> dict[str, Any]:
 
 
 def _spawn(ground: Ground, place: Place, held: int) -> None:
-    package = str(Path(__file__).resolve().parents[3])
     keeper = [sys.executable, "-S", "-m", "almanac.sites.local.keeper", str(place.control), str(held)]
     apart = UNSHARE if ground.isolation.namespaces else ()
     environment = {
         "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         "LANG": "C.UTF-8",
-        "PYTHONPATH": package,
+        "PYTHONPATH": _PACKAGE,
         processes.TAG: ground.tag(place.id),
     }
     with (place.logs / "keeper.log").open("ab") as log:

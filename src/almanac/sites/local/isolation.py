@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from almanac.core.ports import Permanent
-from almanac.sites.local import cgroups, relay
+from almanac.sites.local import cgroups
 
 UNSHARE = ("unshare", "--fork", "--pid", "--kill-child", "--mount", "--ipc", "--uts", "--mount-proc")
 """A keeper's own namespaces; its network namespace it makes itself, after it has opened the doors."""
@@ -24,7 +24,6 @@ class Isolation:
         own_uid: each cluster runs as a user of its own.
         namespaces: each cluster has its own processes, mounts and IPC.
         closed: each cluster has a network of its own that leads nowhere.
-        relay: the program that leads into a closed network.
         groups: where control groups are mounted; empty when no caps can be set.
         missing: what isn't in force and why, in words.
     """
@@ -32,7 +31,6 @@ class Isolation:
     own_uid: bool = False
     namespaces: bool = False
     closed: bool = False
-    relay: str = ""
     groups: Mapping[str, Path] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
 
@@ -80,11 +78,8 @@ def find_isolation(network: str = "closed") -> Isolation:
 
 def _as_root(network: str) -> Isolation:
     missing = []
-    program = relay.find_program()
     if network == "open":
         missing.append("The network is shared with this machine, as configured.")
-    elif not program:
-        missing.append("The network is shared with this machine: install socat (or systemd) for closed ones.")
     places = cgroups.hierarchies(Path("/proc/self/mountinfo").read_text())
     why = cgroups.trouble(places)
     if why:
@@ -92,8 +87,7 @@ def _as_root(network: str) -> Isolation:
     return Isolation(
         own_uid=True,
         namespaces=True,
-        closed=network == "closed" and bool(program),
-        relay=program,
+        closed=network == "closed",
         groups={} if why else places,
         missing=tuple(missing),
     )

@@ -126,7 +126,7 @@ class Keeper:
             if endpoint not in self.relays:
                 door = self._doors.open(before.get(endpoint))
                 self.endpoints[endpoint] = door.getsockname()[1]
-                definition = relay.service(self.launch["sandbox"]["relay"], endpoint, port)
+                definition = relay.service(self.launch["sandbox"]["relay"], endpoint, port, self.launch["package"])
                 self.relays[endpoint] = Watched(definition, relay.relay_user(), door)
         self.folder.write_json(PORTS, self.endpoints)
 

@@ -16,7 +16,7 @@ class Sandbox(TypedDict):
         writable: directories shown read-write.
         readable: paths shown read-only.
         closed: whether the cluster gets a network of its own that leads nowhere.
-        relay: the program that passes connections on from the doors, when closed.
+        relay: the program that leads into it, from ``relay.find_program``.
     """
 
     state: str
@@ -34,6 +34,7 @@ class Launch(TypedDict):
         tag: the value of ALMANAC_TAG.
         uid: as whom services run; None for as whom the keeper runs.
         node: the directory that belongs to that uid.
+        package: the directory from which ``almanac`` is imported.
         sandbox: None without namespaces.
         groups: control groups, as ``cgroups.Group`` lists.
         doors: endpoint -> port inside.
@@ -46,6 +47,7 @@ class Launch(TypedDict):
     tag: str
     uid: int | None
     node: str
+    package: str
     sandbox: Sandbox | None
     groups: list[tuple[str, dict[str, str]]]
     doors: dict[str, int]

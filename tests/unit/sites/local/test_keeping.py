@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -88,8 +90,6 @@ def test_pauses_grow_to_half_a_minute(monkeypatch):
 
 
 def test_a_taken_port_is_named():
-    import socket
-
     with socket.create_server(("127.0.0.1", 0)) as taker:
         port = taker.getsockname()[1]
         assert answers(port)
@@ -161,11 +161,43 @@ def test_the_keeper_loads_the_standard_library_only():
     assert "almanac.spark" not in done.stdout
 
 
-def test_relays_by_program():
-    proxyd = relay.service("/lib/systemd/systemd-socket-proxyd", "connect", 15002)
-    assert proxyd["argv"][-1] == "127.0.0.1:15002"
-    socat = relay.service("/usr/bin/socat", "connect", 15002)
-    assert socat["argv"] == ["/usr/bin/socat", "-t3600", "ACCEPT-FD:0,fork", "TCP4:127.0.0.1:15002"]
+def test_relays_by_program(tmp_path, monkeypatch):
+    proxyd = tmp_path / "systemd-socket-proxyd"
+    monkeypatch.setattr(relay, "_PROXYDS", (proxyd,))
+    own = relay.service(relay.find_program(), "connect", 15002, "/src")
+    assert own["argv"] == [sys.executable, "-S", "-m", "almanac.sites.local.relay", "15002"]
+    proxyd.touch()
+    theirs = relay.service(relay.find_program(), "connect", 15002, "/src")
+    assert theirs["argv"][3:] == [str(proxyd), "--connections-max=4096", "127.0.0.1:15002"]
+
+
+def test_our_own_relay_passes_on_both_ways_and_half_closed():
+    with (
+        socket.create_server(("127.0.0.1", 0)) as inner,
+        socket.create_server(("127.0.0.1", 0)) as outer,
+        subprocess.Popen(
+            [sys.executable, "-m", "almanac.sites.local.relay", str(inner.getsockname()[1])],
+            stdin=outer.fileno(),
+            env={"PYTHONPATH": cgroups.__file__.partition("/almanac/")[0]},
+        ) as process,
+    ):
+        try:
+            for text in (b"first" * 100_000, b"second"):
+                with socket.create_connection(outer.getsockname(), 30) as client, inner.accept()[0] as server:
+                    sender = threading.Thread(
+                        target=lambda c=client, t=text: (c.sendall(t), c.shutdown(socket.SHUT_WR))
+                    )
+                    sender.start()
+                    assert b"".join(iter(lambda s=server: s.recv(65536), b"")) == text
+                    sender.join()
+                    server.sendall(text[::-1])
+                    server.close()
+                    assert b"".join(iter(lambda c=client: c.recv(65536), b"")) == text[::-1]
+            inner.close()
+            with socket.create_connection(outer.getsockname(), 30) as client:
+                assert client.recv(1) == b""
+        finally:
+            process.kill()
 
 
 def test_tags_are_whole_or_of_an_instance():

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from almanac.core.ports import Permanent
-from almanac.sites.local import isolation, machine, relay, sandbox
+from almanac.sites.local import isolation, machine, sandbox
 from almanac.sites.local.isolation import Isolation, find_isolation
 
 GPUS = "GPU 0: NVIDIA H100 (UUID: GPU-1)\nGPU 1: NVIDIA H100 (UUID: GPU-2)\n"
@@ -45,10 +45,9 @@ def test_no_gpu_tool_is_no_gpu(monkeypatch):
     assert machine.gpus() == 0
 
 
-def as_root(monkeypatch, refused: str = "", program: str = "/usr/bin/socat", trouble: str = "") -> None:
+def as_root(monkeypatch, refused: str = "", trouble: str = "") -> None:
     monkeypatch.setattr(isolation.os, "geteuid", lambda: 0)
     monkeypatch.setattr(isolation, "_namespaces_refused", lambda: refused)
-    monkeypatch.setattr(isolation.relay, "find_program", lambda: program)
     monkeypatch.setattr(isolation.cgroups, "trouble", lambda _: trouble)
 
 
@@ -66,7 +65,6 @@ def test_everything_in_words(monkeypatch):
 @pytest.mark.parametrize(
     ("facts", "words"),
     [
-        ({"program": ""}, "install socat"),
         ({"trouble": "no control groups are mounted"}, "not capped: no control groups are mounted"),
         ({"refused": "unshare failed: Operation not permitted"}, "not possible here (unshare failed"),
     ],
@@ -109,16 +107,6 @@ def test_a_refusal_of_namespaces_is_quoted(monkeypatch):
         isolation.subprocess, "run", lambda *a, **k: (_ for _ in ()).throw(FileNotFoundError("unshare"))
     )
     assert "unshare" in isolation._namespaces_refused()
-
-
-def test_relay_programs_in_order(monkeypatch, tmp_path):
-    monkeypatch.setattr(relay, "_PROXYD", tmp_path / "proxyd")
-    monkeypatch.setattr(relay.shutil, "which", lambda _: None)
-    assert relay.find_program() == ""
-    monkeypatch.setattr(relay.shutil, "which", lambda _: "/usr/bin/socat")
-    assert relay.find_program() == "/usr/bin/socat"
-    (tmp_path / "proxyd").touch()
-    assert relay.find_program() == str(tmp_path / "proxyd")
 
 
 def test_what_bars_the_way_is_covered_at_its_top(tmp_path, monkeypatch):
