@@ -1,0 +1,164 @@
+"""The Python client as people use it: on a real server, and (marked ``cluster``) on a real Spark cluster."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from tests.support.terminal import SIMULATED, Terminal, serving
+
+from almanac.client import Client, ClientError, NotReachable, book, bookings, connect
+from almanac.client.credentials import load
+from almanac.client.jupyter import Jupyter
+from almanac.client.models import Request
+from almanac.core.bookings import BookingStatus
+
+
+def client_of(terminal: Terminal) -> Client:
+    """The client of a terminal's person."""
+    credentials = load(terminal.credentials)
+    return Client(credentials.default, credentials.servers[credentials.default].token)
+
+
+@pytest.fixture(scope="module")
+def operator(tmp_path_factory) -> Iterator[Client]:
+    """The operator's client on a server with one small simulated host."""
+    with serving(tmp_path_factory.mktemp("almanac"), SIMULATED) as terminal, client_of(terminal) as client:
+        yield client
+
+
+def tomorrow(hour: int) -> datetime:
+    return (datetime.now(UTC) + timedelta(days=1)).replace(hour=hour, minute=0, second=0, microsecond=0)
+
+
+def test_every_answer_is_typed(operator):
+    assert operator.health().loop["alive"]
+    assert operator.me().operator
+    assert operator.sites()[0].total["cores"] == 16
+    assert {p.name: p.max_duration for p in operator.profiles()}["spark-small"] == timedelta(hours=12)
+    free = operator.availability("spark-small", timedelta(hours=1), within=(tomorrow(8), tomorrow(20)), limit=2)
+    assert [slot.site for slot in free.offers] == ["simulated", "simulated"]
+
+
+def test_a_booking_through_its_life(operator):
+    with book("spark-small", hours=1, client=operator) as platform:
+        assert platform.status == "ready"
+        assert platform.connect_url.startswith("sc://")
+        assert platform.extend(hours=0.5).booking.end - platform.booking.start == timedelta(hours=1.5)
+        assert platform.shorten(
+            until=platform.booking.start + timedelta(hours=1)
+        ).booking.end < platform.booking.start + (timedelta(hours=1.1))
+        assert "master" in platform.logs()
+        assert connect(platform.id, client=operator).id in {b.id for b in bookings(client=operator)}
+    assert platform.status == "ending"
+    assert [event.kind for event in platform.events()][:3] == ["booked", "building", "ready"]
+    with pytest.raises(ClientError):
+        connect(platform.id, client=operator).connect_url  # noqa: B018
+
+
+def test_an_exception_inside_gives_it_back(operator):
+    with pytest.raises(ZeroDivisionError), book("spark-small", hours=1, client=operator) as platform:
+        1 / 0  # noqa: B018
+    assert connect(platform.id, client=operator).booking.status != BookingStatus.READY
+
+
+def test_the_same_key_books_once(operator):
+    request = Request("spark-small", timedelta(hours=1), start=tomorrow(10))
+    first, second = (operator.book(request, key="the-same") for _ in range(2))
+    assert first.id == second.id
+    operator.cancel(first.id)
+
+
+def test_offers_extensions_and_resizing(operator):
+    offered = operator.offer(Request("spark-class", timedelta(hours=1), start=tomorrow(14), seats=2))
+    assert offered.status is BookingStatus.OFFERED
+    assert operator.accept(offered.id).status is BookingStatus.BOOKED
+    assert operator.resize(offered.id, 4).seats == 4
+    assert operator.extension(offered.id).until > offered.end
+    assert operator.cancel(offered.id).over
+
+
+def test_a_refusal_is_an_error_with_facts(operator):
+    full = operator.book(Request("spark-class", timedelta(hours=1), start=tomorrow(16), seats=30))
+    with pytest.raises(ClientError) as caught:
+        book("spark-class", hours=1, at=tomorrow(16), seats=30, wait=False, client=operator)
+    operator.cancel(full.id)
+    assert caught.value.code == "no_capacity"
+    assert caught.value.details["refusal"]["alternatives"]
+
+
+def test_bookings_come_in_pages(operator):
+    start = tomorrow(0) + timedelta(days=3)
+    made = [
+        operator.book(Request("notebook", timedelta(minutes=1), start=start + i * timedelta(minutes=5)))
+        for i in range(105)
+    ]
+    listed = [b.id for b in operator.bookings(start=start)]
+    assert listed == [b.id for b in made]
+    for each in made:
+        operator.cancel(each.id)
+
+
+def test_a_dead_token_is_refused(operator):
+    made = operator.create_token("short")
+    with Client(operator.url, made.token) as other:
+        assert other.me().person == "admin"
+        operator.revoke_token(made.id)
+        with pytest.raises(ClientError) as caught:
+            other.me()
+    assert caught.value.code == "not_signed_in"
+
+
+def test_watching_survives_a_restart_of_the_server(tmp_path):
+    with serving(tmp_path, SIMULATED) as terminal:
+        port = terminal.ask("status")["server"]["url"].rpartition(":")[2]
+        with client_of(terminal) as client:
+            booked = client.book(Request("spark-small", timedelta(hours=1), start=tomorrow(10)))
+            stream = client.watch(booked.id)
+            assert next(stream).status is BookingStatus.BOOKED
+            terminal("down")
+            with pytest.raises(NotReachable):
+                client.me()
+            assert terminal("up", "--port", port).code == 0
+            assert next(stream).status is BookingStatus.BOOKED
+            client.cancel(booked.id)
+            assert list(stream)[-1].status is BookingStatus.CANCELLED
+
+
+# --- a real cluster -----------------------------------------------------------------------------------------------------
+
+SCRIPT = """
+import sys
+from pyspark.sql import SparkSession
+spark = SparkSession.builder.getOrCreate()
+print("counted", spark.range(int(sys.argv[1])).count())
+sys.exit(3)
+"""
+SESSION = """
+from pyspark.sql import SparkSession
+print(SparkSession.builder.remote({url!r}).create().range(7).count())
+"""
+
+
+@pytest.mark.cluster
+def test_a_real_platform_from_python_a_stock_client_a_script_and_a_notebook(tmp_path):
+    with serving(tmp_path, {"ALMANAC_LOCAL__MEMORY_RESERVE_MIB": "512"}) as terminal, client_of(terminal) as client:
+        with book("spark-small", hours=0.5, client=client) as platform:
+            assert platform.spark.range(1000).selectExpr("sum(id)").first()[0] == 499500
+
+            stock = [sys.executable, "-c", SESSION.format(url=platform.connect_url)]
+            assert subprocess.run(stock, capture_output=True, text=True, check=True).stdout == "7\n"
+
+            (tmp_path / "count.py").write_text(SCRIPT)
+            with terminal.start("run", platform.id, tmp_path / "count.py", "12345") as process:
+                out, err = process.communicate(timeout=240)
+            assert (process.returncode, out) == (3, "counted 12345\n"), err
+
+            jupyter = Jupyter(platform.notebook_url)
+            with jupyter.kernel() as kernel:
+                assert kernel.execute("spark.range(5).count()").text == "5"
+            jupyter.close()
+        assert platform.refresh().status in {"ending", "ended"}
