@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from tests.support.lab import Lab
 
 from almanac.core.ports import (
     ClusterSecrets,
@@ -129,9 +131,19 @@ def simulated(tmp_path: Path) -> Bench:
     return Bench(opens, nodes, clock, clock.advance, timedelta(minutes=2))
 
 
-@pytest.fixture(params=["simulated"])
+def local(tmp_path: Path) -> Bench:
+    """The local site, real processes and all, with small services in Spark's place."""
+    lab = Lab(tmp_path / "state")
+
+    def wait(duration: timedelta) -> None:
+        time.sleep(min(0.1, duration.total_seconds()))
+
+    return Bench(lab.reopen, lab.nodes(workers=1), lambda: datetime.now(UTC), wait, timedelta(minutes=1))
+
+
+@pytest.fixture(params=["simulated", "local"])
 def bench(request, tmp_path):
-    benches = {"simulated": simulated}
+    benches = {"simulated": simulated, "local": local}
     made = benches[request.param](tmp_path)
     yield made
     made.clean()

@@ -95,7 +95,7 @@ class Lab:
 
     def nodes(self, workers: int = 1) -> tuple[PlacedNode, ...]:
         """A head and workers."""
-        host = "here"
+        host = self.site.capacity().hosts[0].name
         return (
             PlacedNode("head", "head", NODE, host),
             *(PlacedNode(f"worker-{n}", "worker", NODE, host) for n in range(1, workers + 1)),
