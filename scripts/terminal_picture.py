@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 import os
 import pty
+import re
 import shlex
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
 from rich.text import Text
 
@@ -71,7 +73,11 @@ def main() -> None:
         finally:
             subprocess.run(["almanac", "down", "--release"], env=environment, check=False, stdout=subprocess.DEVNULL)
         TARGET.parent.mkdir(parents=True, exist_ok=True)
-        console.save_svg(str(TARGET), title="almanac")
+        # Rich's own frame loads its font from elsewhere; the reader's monospace will do.
+        frame = re.sub(r"@font-face \{\{.*?\}\}\s*", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL).replace(
+            "Fira Code", "monospace"
+        )
+        console.save_svg(str(TARGET), title="almanac", code_format=frame)
 
 
 if __name__ == "__main__":
