@@ -58,18 +58,24 @@ def note(text: str, style: str = "dim") -> None:
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str) -> None:
-    """A table on standard output, or the sentence ``empty`` where there is no row."""
+    """A table on standard output, or the sentence ``empty`` where there is no row.
+
+    Columns without any value are left out. Times are brief, and the heading says their zone.
+    """
     from rich.table import Table
 
-    listed = [[_cell(value) for value in row] for row in rows]
+    listed = [list(row) for row in rows]
     if not listed:
         say(empty)
         return
     shown = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for heading in headings:
-        shown.add_column(heading, overflow="fold")
-    for row in listed:
-        shown.add_row(*row)
+    columns = zip(headings, zip(*listed, strict=True), strict=True)
+    kept = [(heading, values) for heading, values in columns if any(value not in (None, "") for value in values)]
+    for heading, values in kept:
+        zone = f" ({_zone()})" if any(isinstance(value, datetime) for value in values) else ""
+        shown.add_column(f"{heading}{zone}", overflow="fold", no_wrap=not shown.columns)
+    for row in zip(*(values for _, values in kept), strict=True):
+        shown.add_row(*(_brief(value) for value in row))
     _console(errors=False).print(shown)
 
 
@@ -110,6 +116,20 @@ def error_json(problem: AlmanacError) -> None:
     """An error for programs, shaped as the API's."""
     fields = {"code": problem.code, "message": problem.message, "hint": problem.hint, "details": problem.details}
     as_json({"error": fields})
+
+
+def _zone() -> str:
+    from almanac.client.words import local_zone
+
+    return datetime.now(local_zone()).tzname() or "local"
+
+
+def _brief(value: object) -> str:
+    if isinstance(value, datetime):
+        from almanac.client.words import brief
+
+        return brief(value)
+    return _cell(value)
 
 
 def _cell(value: object) -> str:

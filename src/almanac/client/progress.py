@@ -73,9 +73,16 @@ def showing(stream: TextIO | None = None) -> Iterator[Show]:
 def _bar(stream: TextIO) -> Iterator[Show]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.table import Column
 
-    columns = (SpinnerColumn(), BarColumn(bar_width=20), TimeElapsedColumn(), TextColumn("{task.description}"))
-    with Progress(*columns, console=Console(file=stream), transient=True) as progress:
+    console = Console(file=stream)
+    columns = (
+        SpinnerColumn(),
+        BarColumn(bar_width=20 if console.width >= 100 else 8),
+        TimeElapsedColumn(table_column=Column(min_width=7, no_wrap=True)),
+        TextColumn("{task.description}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
+    )
+    with Progress(*columns, console=console, transient=True, expand=True) as progress:
         task = progress.add_task("asking ...", total=None)
 
         def show(booking: Booking) -> None:

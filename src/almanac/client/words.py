@@ -34,6 +34,13 @@ def local(instant: datetime, zone: tzinfo | None = None) -> str:
     return f"{there:%a} {there.day} {there:%b %Y} {clock} {there.tzname() or ''}".rstrip()
 
 
+def brief(instant: datetime, zone: tzinfo | None = None) -> str:
+    """Such as ``Tue 1 Dec 14:30``, for tables; the year only where it isn't this one."""
+    there = instant.astimezone(zone or local_zone())
+    year = "" if there.year == datetime.now(there.tzinfo).year else f" {there.year}"
+    return f"{there:%a} {there.day} {there:%b}{year} {there:%H:%M}"
+
+
 def length(duration: timedelta) -> str:
     """Such as ``1 d 2 h``, ``2 h 5 min`` or ``45 s``: the two largest units."""
     rest = max(0, round(duration.total_seconds()))

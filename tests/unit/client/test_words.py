@@ -30,6 +30,12 @@ def test_times_are_local_and_say_their_zone():
     assert words.local(NOW + timedelta(seconds=5), UTC) == "Tue 1 Dec 2026 08:00:05 UTC"
 
 
+def test_times_in_tables_are_brief():
+    this_year = datetime.now(UTC).year
+    assert words.brief(NOW.replace(year=this_year), UTC).endswith(" 1 Dec 08:00")
+    assert words.brief(NOW.replace(year=this_year + 1), UTC).endswith(f" 1 Dec {this_year + 1} 08:00")
+
+
 @pytest.mark.parametrize(("name", "shown"), [("Europe/Berlin", "CET"), ("Asia/Tokyo", "JST"), ("", "UTC")])
 def test_the_readers_zone_is_tz(monkeypatch, name, shown):
     monkeypatch.setenv("TZ", name)
