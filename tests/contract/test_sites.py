@@ -92,6 +92,18 @@ def test_a_lease_that_was_asked_for_again_with_a_later_end_has_it(bench):
     assert bench.lease(order.id, LeaseState.ACTIVE).window == longer.window
 
 
+def test_an_ended_lease_is_seen_and_can_be_held_anew(bench):
+    limits = bench.site.capacity().limits
+    short = Window.lasting(bench.clock(), limits.lead_time + max(limits.minimum_lease, timedelta(seconds=2)))
+    order = replace(bench.order(), window=short)
+    list(bench.site.hold(order))
+    while bench.clock() < short.end:
+        bench.wait(timedelta(seconds=1))
+    assert bench.lease(order.id, LeaseState.ENDED)
+    list(bench.site.hold(replace(order, window=short.padded(after=timedelta(hours=1)))))
+    bench.eventually(lambda: bench.lease(order.id, LeaseState.ACTIVE))
+
+
 def test_a_shortened_lease_ends_earlier(bench):
     order = bench.held()
     shorter = replace(order, window=Window(order.window.start, order.window.end - timedelta(minutes=30)))

@@ -48,7 +48,12 @@ requests = st.builds(
     site=st.none() | sites,
 )
 errors = st.sampled_from([Temporary("busy"), Temporary("busy", 90 * SECOND), Permanent("impossible"), NoRoom("full")])
-calls = st.sampled_from(["capacity", "observe", "hold", "give_back", "start", "stop"])
+STEPS = {"capacity": 0, "observe": 0, "hold": 1, "give_back": 1, "start": 3, "stop": 3}
+"""Calls of a site, and their checkpoints."""
+calls = st.sampled_from(sorted(STEPS))
+points = calls.flatmap(
+    lambda call: st.tuples(st.just(call), st.integers(0, STEPS[call]), st.booleans() if STEPS[call] else st.just(False))
+)
 QUIET_WITHIN = 150
 """Ticks, of one second and then of twenty: more than a stuck build and the longest back-off take together."""
 
@@ -66,14 +71,18 @@ class Life(RuleBasedStateMachine):
 
     # --- people ----------------------------------------------------------------------------------------------------------
 
-    @initialize(hours=st.integers(20, 60))
-    def metered(self, hours: int) -> None:
-        """One site is metered, the other free."""
+    @initialize(target=ids, hours=st.integers(20, 60), first=st.lists(requests, min_size=1, max_size=4))
+    def begin(self, hours: int, first: list[BookingRequest]):
+        """One site is metered, the other free; some bookings are made."""
         self.rig.grant("sky", hours)
+        return multiple(*(made for request in first if (made := self.booked(request))))
 
     @rule(target=ids, request=requests, ahead=st.none() | minutes, killed_after=st.none() | st.integers(0, 3))
     def book(self, request: BookingRequest, ahead: timedelta | None, killed_after: int | None):
-        request = self.placed(request, ahead)
+        made = self.booked(self.placed(request, ahead), killed_after)
+        return multiple() if made is None else made
+
+    def booked(self, request: BookingRequest, killed_after: int | None = None) -> str | None:
         self.keys += 1
         key = f"key {self.keys}"
 
@@ -81,7 +90,7 @@ class Life(RuleBasedStateMachine):
             return self.rig.app.bookings.book(ADA, request, self.rig.clock(), key)
 
         made = self.asked(book, killed_after)
-        return multiple() if made is None else made.id
+        return None if made is None else made.id
 
     @rule(target=ids, request=requests, ahead=st.none() | minutes)
     def offer(self, request: BookingRequest, ahead: timedelta | None):
@@ -188,11 +197,11 @@ class Life(RuleBasedStateMachine):
 
     # --- bad luck --------------------------------------------------------------------------------------------------------
 
-    @rule(site=sites, call=calls, error=errors, step=st.integers(0, 3), done=st.booleans(), times=st.integers(1, 3))
-    def a_call_will_fail(self, site: str, call: str, error: Exception, step: int, done: bool, times: int) -> None:
-        if call in {"capacity", "observe"}:
-            step, done = 0, False
+    @rule(site=sites, point=points, error=errors, times=st.integers(1, 7))
+    def a_call_will_fail(self, site: str, point: tuple[str, int, bool], error: Exception, times: int) -> None:
+        call, step, done = point
         self.rig.faults[site].fail(call, error, step=step, done=done, times=times)
+        self.rig.tick()
 
     @rule(site=sites, call=calls)
     def a_call_will_be_slow(self, site: str, call: str) -> None:
@@ -264,6 +273,7 @@ class Life(RuleBasedStateMachine):
     @invariant()
     def events_explain(self) -> None:
         truths.events_explain(self.rig)
+        truths.failures_have_cause(self.rig, ("impossible", "full"))
 
     def teardown(self) -> None:
         """At the end of all bookings nothing is left but the warm pool."""

@@ -134,6 +134,15 @@ def events_explain(rig: Rig) -> None:
                 assert kinds.count("accepted") == 1, f"{booking.id}: {kinds}"
 
 
+def failures_have_cause(rig: Rig, causes: Iterable[str]) -> None:
+    """A booking fails only for a reason that a site really gave."""
+    with rig.app.database.read() as unit:
+        for booking in everything(unit):
+            for event in unit.events.for_booking(booking.id):
+                caused = event.kind != "failed" or any(cause in event.message for cause in causes)
+                assert caused, f"{booking.id} failed for no reason: {event.message}"
+
+
 def builds_are_told(rig: Rig) -> None:
     """Whoever's cluster was ready has been told so; to be checked when all is quiet."""
     with rig.app.database.read() as unit:

@@ -16,7 +16,7 @@ def accept(state: State, order: LeaseOrder, tag: str, hosts: Mapping[str, Host],
     """Put the lease into the state, new or changed; nothing changes when it is there as ordered.
 
     Raises:
-        Permanent: it can't be as ordered: unknown host, too short, over, not extendable, someone else's id.
+        Permanent: it can't be as ordered: unknown host, too short, over, can't be extended, someone else's id.
         Temporary: a cluster still uses a node that the changed lease no longer has.
         NoRoom: a host hasn't the room for it.
     """
@@ -25,6 +25,8 @@ def accept(state: State, order: LeaseOrder, tag: str, hosts: Mapping[str, Host],
         raise Permanent(f"The lease {order.id} is someone else's.")
     if held is not None and (held.window, held.nodes) == (order.window, order.nodes):
         return
+    if held is not None and held.state(now) is LeaseState.ENDED:
+        held = None  # what has ended can't go on, but the rest of the order can be held anew
     _check_shape(order, hosts, limits)
     if held is not None:
         _check_change(state, held, order, limits, now)
@@ -63,8 +65,6 @@ def _check_shape(order: LeaseOrder, hosts: Mapping[str, Host], limits: Limits) -
 
 
 def _check_change(state: State, held: LeaseRecord, order: LeaseOrder, limits: Limits, now: datetime) -> None:
-    if held.state(now) is LeaseState.ENDED:
-        raise Permanent(f"The lease {held.id} has ended.")
     longer = order.window.end > held.window.end
     if longer and held.state(now) is LeaseState.ACTIVE and not limits.extendable:
         raise Permanent(f"The lease {held.id} runs already and can't be extended; order one that follows it.")
