@@ -9,11 +9,11 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from tests.support.lab import NODE, Lab
+from tests.support.rig import FusedDatabase
 
 from almanac.core.bookings import BookingStatus
 from almanac.core.catalogue import Profile
@@ -26,7 +26,6 @@ from almanac.services.vault import Vault
 from almanac.sites.local.site import LocalSite
 from almanac.storage.database import Database
 from almanac.storage.rows import PersonRow, ProjectRow
-from almanac.storage.unit import Unit
 
 ADA = Caller("ada", roles={"gaia": Role.MEMBER})
 PROFILE = Profile("spark-tiny", "Tiny", NODE.name, NODE.name, workers=1, max_workers=1)
@@ -44,21 +43,6 @@ class Fuse:
         if self._left == 0:
             os.kill(os.getpid(), signal.SIGKILL)
         self._left -= 1
-
-
-class KillableDatabase(Database):
-    """Burns the fuse just before and just after each commit."""
-
-    def __init__(self, url: str, fuse: Fuse) -> None:
-        super().__init__(url)
-        self._fuse = fuse
-
-    @contextmanager
-    def write(self, site_pool: str | None = None) -> Iterator[Unit]:
-        with super().write(site_pool) as unit:
-            yield unit
-            self._fuse.burn()
-        self._fuse.burn()
 
 
 class KillableSite(LocalSite):
@@ -88,7 +72,7 @@ def almanac(state: Path, points: int) -> Almanac:
     site = lab.site
     site.__class__ = KillableSite
     site.fuse = fuse
-    database = KillableDatabase(f"sqlite:///{state / 'almanac.db'}", fuse)
+    database = FusedDatabase(f"sqlite:///{state / 'almanac.db'}", fuse)
     return compose(database, Vault.at(state / "secret.key"), [site], (PROFILE,), Rules())
 
 

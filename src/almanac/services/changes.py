@@ -81,24 +81,17 @@ class Changes:
             NoCapacity: it can't go on so long; the hint says until when it could.
             QuotaExceeded, WrongState, NotFound, Forbidden: as they say.
         """
-        asked = changeable(self._database, caller, booking_id)
-        with self._calendars.changing(asked.site, now) as change:
-            booking = self._open(change, booking_id, now)
-            end = _new_end(booking, by, until, sign=1)
-            if end <= booking.window.end:
+
+        def check(change: Change, before: Booking, after: Booking) -> None:
+            if after.window.end <= before.window.end:
                 hint = f"Give a later end, or shorten it: almanac shorten {booking_id} --until ..."
-                raise BadWindow(f"It ends at {booking.window.end:%Y-%m-%d %H:%M} UTC already.", hint=hint)
-            longer = self._with_end(booking, end, change)
-            self._check_reach(change, booking, end, now)
-            extra = node_seconds(lifecycle.nodes_of(booking), booking.window.end, end)
+                raise BadWindow(f"It ends at {before.window.end:%Y-%m-%d %H:%M} UTC already.", hint=hint)
+            self._check_reach(change, before, after.window.end, now)
+            extra = node_seconds(lifecycle.nodes_of(before), before.window.end, after.window.end)
             require = self._rules.require_grants
-            limits.check(change.unit, longer, now, require_grants=require, new=False, extra=extra)
-            self._write_window(change, booking, longer, now, caller.person)
-            message = f"Extended to {end:%Y-%m-%d %H:%M} UTC."
-            lifecycle.tell(change.unit, longer, now, "extended", message, caller.person)
-            view = self._showing.one(change.unit, longer, now)
-        self._notify()
-        return view
+            limits.check(change.unit, after, now, require_grants=require, new=False, extra=extra)
+
+        return self._move_end(caller, booking_id, now, lambda booking: _new_end(booking, by, until, sign=1), check)
 
     def shorten(
         self,
@@ -115,23 +108,40 @@ class Changes:
             BadWindow: the new end isn't earlier, or not after now and its start.
             WrongState, NotFound, Forbidden: as they say.
         """
-        asked = changeable(self._database, caller, booking_id)
-        with self._calendars.changing(asked.site, now) as change:
-            booking = self._open(change, booking_id, now)
-            end = _new_end(booking, by, until, sign=-1)
-            if end >= booking.window.end:
+
+        def end(booking: Booking) -> datetime:
+            asked = _new_end(booking, by, until, sign=-1)
+            if asked >= booking.window.end:
                 hint = f"Give an earlier end, or extend it: almanac extend {booking_id} --until ..."
                 raise BadWindow(f"It ends at {booking.window.end:%Y-%m-%d %H:%M} UTC already.", hint=hint)
-            if end < max(booking.window.start + SHORTEST, now):
+            if asked < max(booking.window.start + SHORTEST, now):
                 over = (
                     f"almanac release {booking_id}" if now >= booking.window.start else f"almanac cancel {booking_id}"
                 )
                 raise BadWindow("That would leave nothing of it.", hint=f"To end it: {over}")
-            shorter = self._with_end(booking, end, change)
-            self._write_window(change, booking, shorter, now, caller.person)
-            message = f"Shortened to {end:%Y-%m-%d %H:%M} UTC."
-            lifecycle.tell(change.unit, shorter, now, "shortened", message, caller.person)
-            view = self._showing.one(change.unit, shorter, now)
+            return asked
+
+        return self._move_end(caller, booking_id, now, end, lambda *_: None)
+
+    def _move_end(
+        self,
+        caller: Caller,
+        booking_id: str,
+        now: datetime,
+        end: Callable[[Booking], datetime],
+        check: Callable[[Change, Booking, Booking], None],
+    ) -> BookingView:
+        """Give a booking another end, in one transaction, if ``check(change, before, after)`` lets it pass."""
+        asked = changeable(self._database, caller, booking_id)
+        with self._calendars.changing(asked.site, now) as change:
+            before = self._open(change, booking_id, now)
+            after = self._with_end(before, end(before), change)
+            check(change, before, after)
+            self._write_window(change, before, after, now, caller.person)
+            kind = "extended" if after.window.end > before.window.end else "shortened"
+            message = f"{kind.capitalize()} to {after.window.end:%Y-%m-%d %H:%M} UTC."
+            lifecycle.tell(change.unit, after, now, kind, message, caller.person)
+            view = self._showing.one(change.unit, after, now)
         self._notify()
         return view
 
