@@ -7,7 +7,6 @@ free days from now, so every search has real work to do. The openings are the sa
     PYTHONPATH=src python benchmarks/calendar.py [--claims 100000] [--hosts 1000]
 """
 
-# ruff: noqa: E402
 from __future__ import annotations
 
 import sys

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import socket
 import threading
 
 from almanac.factory import Almanac
@@ -19,14 +17,16 @@ class Loop:
     Args:
         app: the composed application.
         tick_s: longest wait between two ticks, in seconds.
+        holder: who leads; the same after a restart, so that nobody waits for a dead leader's time to run out.
+            At most one process may live under a name: the server holds its state directory's lock.
     """
 
-    def __init__(self, app: Almanac, tick_s: float) -> None:
+    def __init__(self, app: Almanac, tick_s: float, holder: str) -> None:
         self._app = app
         self._tick_s = tick_s
         self._wake = app.wake
         self._stop = threading.Event()
-        self._holder = f"{socket.gethostname()}:{os.getpid()}:{id(self):x}"
+        self._holder = holder
         self._thread = threading.Thread(target=self._run, name="almanac-loop", daemon=True)
 
     def start(self) -> None:

@@ -12,9 +12,7 @@ from almanac.core.windows import Window
 
 T0 = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 seconds = st.integers(1, 100_000)
-steps = st.lists(
-    st.tuples(st.sampled_from(["extend", "shorten", "resize"]), seconds, st.integers(1, 50)), max_size=8
-)
+steps = st.lists(st.tuples(st.sampled_from(["extend", "shorten", "resize"]), seconds, st.integers(1, 50)), max_size=8)
 
 
 @given(steps, seconds, st.integers(1, 50), st.booleans())

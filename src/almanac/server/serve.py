@@ -61,7 +61,7 @@ def serve(settings: Settings, listening: Callable[[str], None] | None = None) ->
 
 
 def _run(app: Almanac, settings: Settings, bound: socket.socket, ready: Callable[[], None], files: StateFiles) -> None:
-    loop = Loop(app, settings.tick_s)
+    loop = Loop(app, settings.tick_s, holder=f"{socket.gethostname()}:{settings.state}")
     config = uvicorn.Config(
         create_app(app),
         log_config=None,
