@@ -17,6 +17,8 @@ DRIVER_OWN_MIB = 320
 EXECUTOR_HEAP_MIB = 480
 """Below 450 MiB an executor refuses to start."""
 EXECUTOR_OWN_MIB = 224
+MOST_SLOTS_PER_CORE = 8
+"""Each slot takes its part of the executor's memory."""
 SEAT_MIB = 192
 """A JupyterLab server and one kernel that has just met Spark."""
 
@@ -69,9 +71,16 @@ def fixed_ports(cluster: ClusterSpec, node: PlacedNode) -> dict[str, int]:
 
 @dataclass(frozen=True, slots=True)
 class WorkerSize:
-    """What one worker offers: one executor that fills it. ``heap_mib`` is the executor's."""
+    """What one worker offers: one executor that fills it.
+
+    Attributes:
+        cores: of the flavor.
+        slots: tasks that it runs at once.
+        heap_mib: the executor's.
+    """
 
     cores: int
+    slots: int
     heap_mib: int
 
 
@@ -83,8 +92,13 @@ class HeadSize:
     seat_mib: int
 
 
-def worker_size(node: PlacedNode) -> WorkerSize:
+def worker_size(cluster: ClusterSpec, node: PlacedNode) -> WorkerSize:
     """One executor per worker, inside the flavor: a sixth of the memory is left to the executor's own and to Python.
+
+    It has a slot per core, or more where there are more seats. Spark's fair scheduler breaks ties by name, so with fewer
+    slots than busy pools the last by name wait for ever; with a slot for each, and one for clients without a pool,
+    everybody's tasks run and the operating system shares the cores out. The number doesn't depend on the other workers:
+    they come and go while executors of one size run.
 
     Raises:
         Permanent: the flavor is too small for an executor.
@@ -95,7 +109,9 @@ def worker_size(node: PlacedNode) -> WorkerSize:
     if heap < EXECUTOR_HEAP_MIB or node.flavor.resources.cores < 1:
         least = MASTER_MIB + EXECUTOR_OWN_MIB + EXECUTOR_HEAP_MIB
         raise Permanent(f"Flavor {node.flavor.name} has {total} MiB; a Spark worker needs 1 core and {least} MiB.")
-    return WorkerSize(node.flavor.resources.cores, heap)
+    cores, seats = node.flavor.resources.cores, len(cluster.seats)
+    pools = seats + 1 if seats > 1 else 1
+    return WorkerSize(cores, max(cores, min(pools, MOST_SLOTS_PER_CORE * cores)), heap)
 
 
 def head_size(cluster: ClusterSpec) -> HeadSize:

@@ -61,7 +61,7 @@ def daemon_properties(cluster: ClusterSpec) -> dict[str, str]:
 
 def connect_properties(cluster: ClusterSpec, layout: Layout, home: str) -> dict[str, str]:
     """Settings of the Connect server, which is the one driver of its cluster."""
-    size = min((worker_size(node) for node in cluster.workers), key=lambda size: size.heap_mib)
+    size = min((worker_size(cluster, node) for node in cluster.workers), key=lambda size: size.heap_mib)
     cores = sum(node.flavor.resources.cores for node in cluster.workers)
     loopback = layout.address.startswith("127.")
     return {
@@ -76,11 +76,12 @@ def connect_properties(cluster: ClusterSpec, layout: Layout, home: str) -> dict[
         "spark.connect.grpc.binding.port": str(layout.ports["connect"]),
         "spark.connect.session.manager.defaultSessionTimeout": "12h",
         "spark.ui.port": str(layout.ports["connect-ui"]),
-        "spark.executor.cores": str(size.cores),
+        "spark.executor.cores": str(size.slots),
         "spark.executor.memory": f"{size.heap_mib}m",
         "spark.dynamicAllocation.enabled": "false",
         "spark.scheduler.mode": "FAIR",
         "spark.scheduler.allocation.file": f"file:{home}/pools.xml",
+        "spark.default.parallelism": str(cores),
         "spark.sql.shuffle.partitions": str(min(200, 2 * cores)),
         "spark.sql.warehouse.dir": f"{home}/warehouse",
         "spark.eventLog.enabled": "true",

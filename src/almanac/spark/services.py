@@ -58,11 +58,11 @@ def _master(cluster: ClusterSpec, layout: Layout) -> Service:
 
 
 def _worker(cluster: ClusterSpec, node: PlacedNode, layout: Layout) -> Service:
-    home, size = f"{layout.run}/{node.name}", worker_size(node)
+    home, size = f"{layout.run}/{node.name}", worker_size(cluster, node)
     ports = {"worker": layout.ports[node.name], "ui": layout.ports[f"{node.name}-ui"]}
     arguments = (
         *("--host", layout.address, "--port", str(ports["worker"]), "--webui-port", str(ports["ui"])),
-        *("--cores", str(size.cores), "--memory", f"{size.heap_mib}m", "--work-dir", f"{home}/work"),
+        *("--cores", str(size.slots), "--memory", f"{size.heap_mib}m", "--work-dir", f"{home}/work"),
         *("--properties-file", f"{home}/spark.conf", _master_url(layout)),
     )
     return Service(

@@ -52,14 +52,14 @@ def test_a_client_with_the_token_computes(shared, connect):
 
 
 def test_both_workers_compute(shared, connect):
-    """Each has one executor with one core, and both are used."""
+    """Each has one executor with a slot per seat and one for other clients, and both are used."""
     spark = connect(shared.url)
     spark.range(0, 40, 1, 40).selectExpr("id", "reflect('java.lang.Thread', 'sleep', 50L)").collect()
     key = shared.spec.secrets.ui_key
     (application,) = get(shared, "connect-ui", "/api/v1/applications", key).json()
     executors = get(shared, "connect-ui", f"/api/v1/applications/{application['id']}/executors", key).json()
     workers = [e for e in executors if e["id"] != "driver"]
-    assert [e["totalCores"] for e in workers] == [1, 1]
+    assert [e["totalCores"] for e in workers] == [3, 3]
     assert all(e["completedTasks"] for e in workers)
 
 

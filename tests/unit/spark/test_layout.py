@@ -4,23 +4,35 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from almanac.core.ports import Permanent, PlacedNode
+from almanac.core.ports import Permanent
 from almanac.core.resources import Flavor, Resources
 from almanac.spark.layout import DRIVER_OWN_MIB, EXECUTOR_OWN_MIB, MASTER_MIB, SEAT_MIB, head_size, worker_size
 
 
-def worker(memory_mib, cores=1):
-    return PlacedNode("worker-1", "worker", Flavor("w", Resources(cores=cores, memory_mib=memory_mib)), "h")
+@pytest.fixture(scope="session")
+def size_of(make_cluster):
+    def size_of(memory_mib, cores=1, **more):
+        cluster = make_cluster(worker=Flavor("w", Resources(cores=cores, memory_mib=memory_mib)), **more)
+        return worker_size(cluster, cluster.workers[0])
+
+    return size_of
 
 
-@given(st.integers(min_value=896, max_value=1 << 20))
-def test_a_worker_with_its_executor_fits_the_flavor(memory_mib):
-    size = worker_size(worker(memory_mib))
+@given(memory_mib=st.integers(min_value=896, max_value=1 << 20))
+def test_a_worker_with_its_executor_fits_the_flavor(size_of, memory_mib):
+    size = size_of(memory_mib)
     assert 480 <= size.heap_mib <= memory_mib - MASTER_MIB - EXECUTOR_OWN_MIB
 
 
-def test_a_worker_leaves_a_sixth_to_python_and_the_executors_own():
-    assert worker_size(worker(8192)).heap_mib == (8192 - MASTER_MIB) * 5 // 6
+def test_a_worker_leaves_a_sixth_to_python_and_the_executors_own(size_of):
+    assert size_of(8192).heap_mib == (8192 - MASTER_MIB) * 5 // 6
+
+
+@pytest.mark.parametrize(("cores", "seats", "slots"), [(4, 1, 4), (1, 1, 1), (2, 9, 10), (2, 40, 16)])
+def test_every_seat_has_a_slot_on_every_worker_within_reason(size_of, cores, seats, slots):
+    head = Flavor("h", Resources(cores=4, memory_mib=1 << 16))
+    sizes = {size_of(8192, cores, seats=seats, head=head, workers=workers).slots for workers in (1, 5)}
+    assert sizes == {slots}
 
 
 def test_a_head_shares_what_spark_leaves_in_equal_parts(make_cluster):
