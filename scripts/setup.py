@@ -113,8 +113,6 @@ NEEDS = (
     Need("openjdk-17-jre-headless", "Java comes from a Python wheel instead", has_java),
     Need("python3-venv", "pip can't be put into the virtual environment", can_make_pip),
     Need("util-linux", "clusters can't be started", program("setpriv", "setsid", "unshare")),
-    Need("iproute2", "clusters share this machine's network", program("ip")),
-    Need("socat", "clusters share this machine's network", program("socat")),
     Need("postgresql", "tests on PostgreSQL are left out", has_postgres, only_tests=True),
 )
 
@@ -122,8 +120,7 @@ NEEDS = (
 def missing(goal: str) -> list[Need]:
     """What the goal needs and this machine lacks."""
     wanted = [need for need in NEEDS if goal == "test" or not need.only_tests]
-    isolation = {"iproute2", "socat"}  # only root can keep clusters apart by networks
-    return [need for need in wanted if not need.there() and (os.geteuid() == 0 or need.package not in isolation)]
+    return [need for need in wanted if not need.there()]
 
 
 def administrator() -> list[str] | None:

@@ -36,6 +36,10 @@ from almanac.gaia.skymap import SkyMap
 
 ROWS = 5_000_000
 PROFILE = "spark-small"
+READY_S = 300.0
+"""The longest that a platform may take to be ready."""
+ANSWERS_S = 900.0
+"""The longest that all questions together may take."""
 LATER_S = 10.0
 """How long processes may take to be gone after Almanac is down."""
 
@@ -140,19 +144,23 @@ class Demo:
         )
 
     def _use(self, client: Client, data: tuple[Stars, ...]) -> None:
+        """Book, ask, release. When something fails, the end of Almanac is what releases: a broken cluster may not answer."""
         asked = time.perf_counter()
-        with book(PROFILE, hours=1, title="The sky of Gaia", client=client) as platform:
-            ready = time.perf_counter()
-            booking = platform.booking
-            self._note(
-                "asked to ready", ready - asked, f"{booking.profile} at {booking.site}, {booking.workers} workers"
-            )
+        platform = book(PROFILE, hours=1, title="The sky of Gaia", client=client, wait=False)
+        with within(
+            READY_S, f"{platform.id} wasn't ready after {READY_S:.0f} s; see {self.state / 'log' / 'server.log'}"
+        ):
+            platform.wait()
+        ready, booking = time.perf_counter(), platform.booking
+        self._note("asked to ready", ready - asked, f"{booking.profile} at {booking.site}, {booking.workers} workers")
+        with within(ANSWERS_S, f"{platform.id} didn't answer everything in {ANSWERS_S:.0f} s"):
             with self.console.status("The first question"):
                 stars = platform.spark.read.parquet(data[0].path.as_uri()).count()
             self._note("ready to first result", time.perf_counter() - ready, f"a session, and {stars:,} stars counted")
             for each in data:
                 for case in cases.CASES:
                     self._map(platform, each, case)
+            platform.release()
 
     def _map(self, platform: Platform, stars: Stars, case: cases.Case) -> None:
         """One science case on one data set: asked of Spark, held against numpy, drawn."""
@@ -253,6 +261,26 @@ def _belongs(process: psutil.Process, state: str, instance: str) -> bool:
 
 
 @contextmanager
+def within(seconds: float, otherwise: str) -> Iterator[None]:
+    """Let something take so long and no longer.
+
+    Raises:
+        DemoError: it took longer; ``otherwise`` says what that means.
+    """
+
+    def over(*_: object) -> None:
+        raise DemoError(otherwise)
+
+    before = signal.signal(signal.SIGALRM, over)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@contextmanager
 def undisturbed() -> Iterator[None]:
     """Don't let another Ctrl-C stop the tidying up."""
     before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -293,7 +321,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--rows", type=int, default=ROWS, help="stars to generate (5000000)")
     arguments = parser.parse_args(argv)
     console = Console(stderr=False)
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):  # also where the shell has told its background jobs to ignore them
+        signal.signal(number, _interrupt)
     try:
         Demo(arguments.output, arguments.rows, console).run()
     except KeyboardInterrupt:
@@ -308,4 +337,6 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    sys.stdout.flush()
+    os._exit(code)  # an exit would wait for threads of the Spark client, which try a server that is gone for minutes
