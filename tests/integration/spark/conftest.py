@@ -35,7 +35,7 @@ def connect_mode() -> Iterator[None]:
     os.environ["SPARK_CONNECT_MODE_ENABLED"] = "1"
     yield
     if before is None:
-        del os.environ["SPARK_CONNECT_MODE_ENABLED"]
+        os.environ.pop("SPARK_CONNECT_MODE_ENABLED", None)  # another session's fixture may have done so
     else:
         os.environ["SPARK_CONNECT_MODE_ENABLED"] = before
 
