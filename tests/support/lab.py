@@ -31,7 +31,7 @@ from almanac.spark.runtime import Runtime
 from almanac.spark.service import File, Service
 
 T = TypeVar("T")
-NODE = Flavor("node", Resources(1, 256, 1))
+NODE = Flavor("node", Resources(1, 256))
 SECRETS = ClusterSecrets("connect-secret", "spark-secret", "dWktdWktdWktdWktdWktdWktdWktdWktdWktdWktdWk=")
 PATIENCE = 60.0
 PYTHON = getattr(sys, "_base_executable", sys.executable)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.support.lab import NODE, PYTHON, Lab, command, small_services
 
-from almanac.core.ports import ClusterState
+from almanac.core.ports import ClusterState, Temporary
 from almanac.sites.local import processes, relay, uids
 from almanac.spark.service import Service
 
@@ -310,3 +312,67 @@ def test_many_connections_carry_much_both_ways(make_lab, program, monkeypatch):
     assert results == [True] * 8
     ours = [pid for pid in processes.running() if b"almanac.sites.local.relay 8888" in command(pid)]
     assert bool(ours) or program == "as installed"
+
+
+def caps(lab: Lab, file: str) -> list[str]:
+    groups = [Path(group.directory) / file for group in lab.site._ground.groups("c-1")]
+    return [path.read_text().strip() for path in groups if path.exists()]
+
+
+def test_processor_time_is_capped_once_the_cluster_is_up_and_caps_grow_with_it(make_lab):
+    lab = make_lab()
+    lab.up(workers=1)
+    lab.until(lambda: "200000" in caps(lab, "cpu.cfs_quota_us") or "200000 100000" in caps(lab, "cpu.max"))
+    small = caps(lab, "memory.limit_in_bytes") or caps(lab, "memory.max")
+    lab.start(lab.spec(workers=3))
+    lab.until(lambda: lab.seen().done == 6)
+    lab.until(lambda: "400000" in caps(lab, "cpu.cfs_quota_us") or "400000 100000" in caps(lab, "cpu.max"))
+    large = caps(lab, "memory.limit_in_bytes") or caps(lab, "memory.max")
+    assert int(large[0]) - int(small[0]) == 2 * NODE.resources.memory_mib * 2**20
+
+
+def test_a_full_disk_does_not_end_a_running_cluster(tmp_path, make_lab):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=600m", "tmpfs", disk], check=True)
+    try:
+        lab = make_lab(disk / "state")
+        spec = lab.given(lab.spec(), "gaia/people/ada")
+        lab.start(spec)
+        lab.ready()
+        (lab.home() / "new.txt").write_text("found a quasar")
+        (lab.home() / "filler").write_bytes(b"x" * 2**20)
+        fill(disk / "filler")
+        (victim,) = [pid for pid in lab.processes(saying="run/connect") if b"http.server" in command(pid)]
+        others = set(lab.processes(saying="http.server")) - {victim}
+        os.kill(victim, signal.SIGKILL)
+        lab.until(lambda: set(lab.processes(saying="http.server")) == others)
+        (disk / "filler").unlink()
+        lab.until(lambda: set(lab.processes(saying="http.server")) > others)
+        lab.ready()
+        fill(disk / "filler")
+        with pytest.raises(Temporary, match="no space left to save the files of seat-1"):
+            lab.stop()
+        assert lab.seen().state is ClusterState.DEAD
+        with pytest.raises(Temporary, match="no space left to hold lease"):
+            lab.spec("c-2")
+        with pytest.raises(Temporary, match="MiB are free"):
+            lab.start(replace(spec, id="c-2"))
+        (disk / "filler").unlink()
+        lab.stop()
+        assert (lab.site.storage / "gaia/people/ada/new.txt").read_text() == "found a quasar"
+        assert [line for line in lab.left() if "tmpfs" not in line] == []
+    finally:
+        (disk / "filler").unlink(missing_ok=True)
+        Lab(disk / "state").close()
+        subprocess.run(["umount", disk], check=True)
+
+
+def fill(path: Path) -> None:
+    with path.open("wb") as file:
+        try:
+            while True:
+                file.write(b"\0" * 2**16)
+                file.flush()
+        except OSError:
+            return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 import subprocess
@@ -12,10 +11,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from almanac.core.errors import AlmanacError
-from almanac.core.ports import ClusterSpec, Handle, Permanent, SiteError, Temporary
+from almanac.core.ports import ClusterSpec, Handle, Permanent, Temporary
 from almanac.sites.local import leases, lock, people, ports, processes, relay, trees
 from almanac.sites.local.ending import end_processes, remove
+from almanac.sites.local.explained import explained
 from almanac.sites.local.ground import RECORD, Ground, Place
 from almanac.sites.local.isolation import UNSHARE
 from almanac.sites.local.launch import LAUNCH, LOCK, STATUS, STOP, Launch, Sandbox
@@ -33,7 +32,7 @@ def start(ground: Ground, spec: ClusterSpec) -> Iterator[Handle]:
     """Make the cluster run as specified; see ``core.ports.Site.start``."""
     place = ground.place(spec.id)
     handle = {"cluster": spec.id}
-    try:
+    with explained(f"start {spec.id}"):
         if place.saved:
             remove(ground, place)  # an end that was broken off: what remains is of a former life
         _record(ground, place, spec)
@@ -46,18 +45,6 @@ def start(ground: Ground, spec: ClusterSpec) -> Iterator[Handle]:
         yield handle
         _wake(ground, place, uid)
         yield handle
-    except AlmanacError as error:
-        raise Temporary(f"{error.message} {error.hint}".strip()) from error
-    except SiteError:
-        raise
-    except OSError as error:
-        raise _explained(error, spec.id) from error
-
-
-def _explained(error: OSError, cluster: str) -> Temporary:
-    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return Temporary(f"There is no space left on the disk for {cluster}; free some, and it goes on by itself.")
-    return Temporary(f"{cluster} can't be started: {error.strerror} ({error.filename}).")
 
 
 def _record(ground: Ground, place: Place, spec: ClusterSpec) -> None:
@@ -151,10 +138,7 @@ def _launch(
         "node": str(place.node),
         "package": _PACKAGE,
         "sandbox": sandbox,
-        "groups": [
-            (group.directory, group.limits)
-            for group in ground.groups(spec.id, memory, max(1, sum(r.cores for r in needs)), threads)
-        ],
+        "groups": [(*g,) for g in ground.groups(spec.id, memory, max(1, sum(r.cores for r in needs)), threads)],
         "doors": ports.doors(services),
         "services": [asdict(service) for service in services],
         "idle_cpu_cores": spec.idle_cpu_cores,

@@ -16,10 +16,18 @@ _PERIOD_US = 100_000
 
 
 class Group(NamedTuple):
-    """One directory and the values to write into its files, in order."""
+    """One directory and the values to write into its files, in order.
+
+    Attributes:
+        directory: the group's.
+        limits: from the beginning.
+        settled: once the cluster is up. Its processor time is weighed from the beginning but capped only then: a start
+            is the one time when a cluster can use more cores than it was given, and on a calm machine nobody else does.
+    """
 
     directory: str
     limits: dict[str, str]
+    settled: dict[str, str]
 
 
 def hierarchies(mountinfo: str) -> dict[str, Path]:
@@ -86,19 +94,17 @@ def plan(places: Mapping[str, Path], name: str, memory_mib: int, cores: int, pro
         limits = {
             "memory.max": memory,
             "memory.swap.max": "0",
-            "cpu.max": f"{quota} {_PERIOD_US}",
+            "cpu.weight": str(min(10_000, 100 * cores)),
             "pids.max": str(processes),
         }
-        return [Group(str(places["unified"] / "almanac" / name), limits)]
-    wanted = {
-        "memory": {"memory.limit_in_bytes": memory},
-        "cpu": {"cpu.cfs_period_us": str(_PERIOD_US), "cpu.cfs_quota_us": quota},
-        "pids": {"pids.max": str(processes)},
-    }
-    merged: dict[Path, dict[str, str]] = {}
-    for controller, limits in wanted.items():
-        merged.setdefault(places[controller] / "almanac" / name, {}).update(limits)
-    return [Group(str(directory), limits) for directory, limits in merged.items()]
+        settled = {"cpu.max": f"{quota} {_PERIOD_US}"}
+        return [Group(str(places["unified"] / "almanac" / name), limits, settled)]
+    caps = {"cpu.cfs_period_us": str(_PERIOD_US), "cpu.cfs_quota_us": quota}
+    return [
+        Group(str(places["memory"] / "almanac" / name), {"memory.limit_in_bytes": memory}, {}),
+        Group(str(places["cpu"] / "almanac" / name), {"cpu.shares": str(1024 * cores)}, caps),
+        Group(str(places["pids"] / "almanac" / name), {"pids.max": str(processes)}, {}),
+    ]
 
 
 def join(groups: Sequence[Group]) -> None:
@@ -111,10 +117,24 @@ def join(groups: Sequence[Group]) -> None:
         directory = Path(group.directory)
         _parent(directory.parents[1])
         directory.mkdir(exist_ok=True)
-        for file, value in group.limits.items():
-            if (directory / file).exists():  # swap accounting is optional
-                (directory / file).write_text(value)
+        _limit(directory, group.limits)
         (directory / "cgroup.procs").write_text("0")
+
+
+def settle(groups: Sequence[Group]) -> None:
+    """Set all caps of a cluster that is up, or has grown or shrunk.
+
+    Raises:
+        OSError: the machine refused, as it does when a cluster uses more memory than it may from now on.
+    """
+    for group in groups:
+        _limit(Path(group.directory), group.settled | group.limits)
+
+
+def _limit(directory: Path, limits: Mapping[str, str]) -> None:
+    for file, value in limits.items():
+        if (directory / file).exists():  # swap accounting is optional
+            (directory / file).write_text(value)
 
 
 def remove(groups: Sequence[Group]) -> None:

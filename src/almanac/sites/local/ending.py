@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
-from almanac.core.ports import Handle, SiteError, Temporary
+from almanac.core.ports import Handle, Temporary
 from almanac.sites.local import cgroups, people, trees
+from almanac.sites.local.explained import explained
 from almanac.sites.local.folder import Folder
 from almanac.sites.local.ground import RECORD, SAVED, Ground, Place
 from almanac.sites.local.launch import STOP
@@ -26,15 +27,11 @@ _EVENTS = PurePosixPath("run/connect/events")
 def stop(ground: Ground, handle: Handle) -> Iterator[Handle]:
     """End the cluster; see ``core.ports.Site.stop``."""
     place = ground.place(str(handle["cluster"]))
-    try:
+    with explained(f"end {place.id}"):
         if place.exists and not place.saved:
             yield from _end_and_save(ground, place, handle)
         remove(ground, place)
         yield handle
-    except SiteError:
-        raise
-    except OSError as error:
-        raise Temporary(f"{place.id} can't be ended: {error.strerror} ({error.filename}).") from error
 
 
 def _end_and_save(ground: Ground, place: Place, handle: Handle) -> Iterator[Handle]:
@@ -82,7 +79,7 @@ def _save(ground: Ground, place: Place, folder: Folder, seat: str, files: str) -
 
 def _keep_logs(ground: Ground, place: Place, logs: str) -> None:
     target = ground.storage / people.checked(logs)
-    with people.explained(f"keep the logs of {place.id}"):
+    with explained(f"keep the logs of {place.id}"):
         target.mkdir(mode=0o700, parents=True, exist_ok=True)
         with trees.opened(target) as kept:
             with trees.opened(place.logs) as written:

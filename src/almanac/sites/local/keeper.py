@@ -13,6 +13,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,8 @@ class Keeper:
         self.endpoints: dict[str, int] = {}
         self.told = False
         self._seen = folder.stamp(LAUNCH)
+        self._capped = False
+        self._complaint = ""
         self._said: Mapping[str, Any] = {}
         self._doors: sandbox.Doors | None = None
         last: Mapping[str, Any] = folder.read_json(STATUS) or {}
@@ -62,17 +65,26 @@ class Keeper:
         wake = _wake_on(signal.SIGCHLD, signal.SIGTERM, tell=self._tell)
         self._take_orders()
         while not self.told and not self.folder.has(STOP):
-            self._turn()
+            try:
+                self._turn()
+            except OSError as error:  # a full disk, say, must not end a running cluster
+                self._complain(str(error))
             calm = all(w.up for w in self.watched.values())
             select.select([wake], [], [], _CALM if calm else _BUSY)
             _empty(wake)
         self._end()
 
+    def _complain(self, about: str) -> None:
+        if about != self._complaint:
+            with suppress(OSError):  # the log may be on the disk that is full
+                print(about, file=sys.stderr, flush=True)
+        self._complaint = about
+
     def _tell(self) -> None:
         self.told = True
 
     def _settle_in(self) -> None:
-        cgroups.join([cgroups.Group(*group) for group in self.launch["groups"]])
+        cgroups.join(self._groups())
         place = self.launch["sandbox"]
         if place is None:
             sandbox.become_subreaper()
@@ -88,13 +100,20 @@ class Keeper:
         if (stamp := self.folder.stamp(LAUNCH)) != self._seen and stamp is not None:
             self._seen, self.launch = stamp, self.folder.read_json(LAUNCH)
             self._take_orders()
+            self._capped = False
         for relay_ in self.relays.values():
             self._advance(relay_, set())
         for watched in self.watched.values():
             self._advance(watched, {w.name for w in self.watched.values() if w.up})
         settled = bool(self.watched) and all(w.settled for w in self.watched.values())
+        if settled and not self._capped:
+            self._capped = True
+            cgroups.settle(self._groups())
         self.activity.look(settled)
         self._say()
+
+    def _groups(self) -> list[cgroups.Group]:
+        return [cgroups.Group(*group) for group in self.launch["groups"]]
 
     def _take_orders(self) -> None:
         """Add and end services as ordered. One that runs keeps running as it was started: people are at work in it."""
@@ -178,10 +197,7 @@ class Keeper:
         if state:
             said |= {"state": state, "doing": "", "reason": reason}
         if said != self._said:
-            try:
-                self.folder.write_json(STATUS, said, durable=False)
-            except OSError:
-                return  # a full disk must not end a running cluster; the next turn tries again
+            self.folder.write_json(STATUS, said, durable=False)
             self._said = said
 
     def _words(self, service: str) -> str:
@@ -193,7 +209,8 @@ class Keeper:
 
     def _end(self) -> None:
         """Ask first those that nothing depends on, so that Spark's sessions close while Spark is there; then all; then kill."""
-        self._say("stopping")
+        with suppress(OSError):
+            self._say("stopping")
         leaned_on = {name for w in self.watched.values() for name in w.definition["after"]}
         self._ask([w for w in self.watched.values() if w.name not in leaned_on], self.launch["drain_s"])
         self._ask([w for w in self.watched.values() if w.name in leaned_on], _LAST_WORDS)
@@ -221,7 +238,8 @@ class Keeper:
 
     def fail(self, reason: str) -> None:
         """Leave word of why this keeper gives up."""
-        self._say("failed", reason)
+        with suppress(OSError):
+            self._say("failed", reason)
         self.fall()
 
 
@@ -241,7 +259,8 @@ def _write_as(uid: int | None, definition: Mapping[str, Any]) -> int:
             aside.write_text(file["content"])
             aside.rename(file["path"])
     except OSError as error:
-        print(f"{definition['name']}: {error}", file=sys.stderr, flush=True)
+        with suppress(OSError):
+            print(f"{definition['name']}: {error}", file=sys.stderr, flush=True)
         return 1
     return 0
 

@@ -49,7 +49,7 @@ class Launch(TypedDict):
     node: str
     package: str
     sandbox: Sandbox | None
-    groups: list[tuple[str, dict[str, str]]]
+    groups: list[tuple[str, dict[str, str], dict[str, str]]]
     doors: dict[str, int]
     services: list[dict[str, Any]]
     idle_cpu_cores: float

@@ -14,12 +14,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from almanac.core.ports import Permanent, Temporary
+from almanac.core.ports import Permanent
 from almanac.sites.local import trees
+from almanac.sites.local.explained import explained
 from almanac.sites.local.folder import Folder
 from almanac.sites.local.trees import Stamp
-
-_NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 
 
 def checked(path: str) -> PurePosixPath:
@@ -217,21 +216,3 @@ def _made(storage: Path, files: PurePosixPath) -> Path:
     place = storage / files
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
     return place
-
-
-class explained:  # noqa: N801 - reads as a word in a with statement
-    """Turns operating system errors into Temporary ones that say what to do."""
-
-    def __init__(self, doing: str) -> None:
-        self._doing = doing
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if not isinstance(error, OSError):
-            return
-        if error.errno in _NO_SPACE:
-            raise Temporary(f"There is no space left to {self._doing}; free some, and it goes on by itself.") from error
-        name = f" ({os.fsdecode(error.filename)})" if isinstance(error.filename, str | bytes) else ""
-        raise Temporary(f"Could not {self._doing}: {error.strerror}{name}.") from error

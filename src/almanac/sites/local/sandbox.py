@@ -11,6 +11,7 @@ import fcntl
 import os
 import socket
 import struct
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -129,21 +130,36 @@ class Doors:
         """A socket listening on the machine's 127.0.0.1, on the preferred port if that is free."""
         _check(_LIBC.setns(self._outside, _NEWNET), "setns")
         try:
-            return listen(preferred)
+            return listen(preferred, patience=1.0)
         finally:
             _check(_LIBC.setns(self._inside, _NEWNET), "setns")
 
 
-def listen(preferred: int | None) -> socket.socket:
-    """A socket listening on 127.0.0.1, on the preferred port if that is free, else on one that the kernel chooses."""
+def listen(preferred: int | None, patience: float = 0.0) -> socket.socket:
+    """A socket listening on 127.0.0.1, on the preferred port if that is free, else on one that the kernel chooses.
+
+    Args:
+        preferred: None for any.
+        patience: seconds to wait for it: what held it before may not be quite gone.
+    """
     door = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        door.bind(("127.0.0.1", preferred or 0))
-    except OSError:
-        door.bind(("127.0.0.1", 0))
+    until = time.monotonic() + patience
+    while not _bound(door, preferred or 0):
+        if time.monotonic() >= until:
+            door.bind(("127.0.0.1", 0))
+            break
+        time.sleep(0.02)
     door.listen(128)
     return door
+
+
+def _bound(door: socket.socket, port: int) -> bool:
+    try:
+        door.bind(("127.0.0.1", port))
+    except OSError:
+        return False
+    return True
 
 
 def _bring_up(interface: str) -> None:

@@ -15,8 +15,9 @@ from almanac.core.ports import (
     Observation,
     SiteCapacity,
 )
-from almanac.core.resources import Flavor, Resources
+from almanac.core.resources import RESOURCE_NAMES, Flavor, Resources
 from almanac.sites.local import building, ending, leases, machine, seeing
+from almanac.sites.local.explained import explained
 from almanac.sites.local.ground import Ground, Render, Settings
 from almanac.sites.local.isolation import find_isolation
 from almanac.spark.runtime import Runtime
@@ -90,7 +91,8 @@ class LocalSite:
     def observe(self) -> Observation:
         """All leases and clusters, from files and locks alone."""
         began = self._clock()
-        return Observation(began, leases.seen(self._ground.leases, began), seeing.clusters(self._ground))
+        with explained("look at the clusters"):
+            return Observation(began, leases.seen(self._ground.leases, began), seeing.clusters(self._ground))
 
     def hold(self, order: LeaseOrder) -> Iterator[Handle]:
         """Write the lease down.
@@ -98,14 +100,21 @@ class LocalSite:
         Raises:
             NoRoom: it is more than the whole machine.
         """
-        needs = sum((node.flavor.resources for node in order.nodes), Resources())
-        if not needs.fits_in(self._host.resources):
-            raise NoRoom(f"The lease needs {needs.vector}, and this machine has {self._host.resources.vector}.")
-        yield leases.write(self._ground.leases, order)
+        needs, room = sum((node.flavor.resources for node in order.nodes), Resources()), self._host.resources
+        short = [
+            f"{need} {name} of {have}"
+            for name, need, have in zip(RESOURCE_NAMES, needs.vector, room.vector, strict=True)
+            if need > have
+        ]
+        if short:
+            raise NoRoom(f"The lease needs more than this machine has: {', '.join(short)}.")
+        with explained(f"hold {order.id}"):
+            yield leases.write(self._ground.leases, order)
 
     def give_back(self, handle: Handle) -> None:
         """Remove the lease; already gone is fine."""
-        leases.remove(self._ground.leases, handle)
+        with explained("give the lease back"):
+            leases.remove(self._ground.leases, handle)
 
     def start(self, cluster: ClusterSpec) -> Iterator[Handle]:
         """Build, converge or mend; see ``core.ports.Site``."""
@@ -117,4 +126,5 @@ class LocalSite:
 
     def logs(self, handle: Handle, service: str | None, tail: int) -> Mapping[str, str]:
         """The last lines of each service's log, or of one's; nothing for what isn't there."""
-        return seeing.logs(self._ground.place(str(handle["cluster"])), service, tail)
+        with explained("read the logs"):
+            return seeing.logs(self._ground.place(str(handle["cluster"])), service, tail)

@@ -39,16 +39,14 @@ def test_none_is_said():
 def test_version_1_groups(tmp_path):
     places = {name: tmp_path / name for name in CONTROLLERS}
     assert plan(places, "i-c", 512, 3, 1000) == [
-        Group(str(tmp_path / "memory/almanac/i-c"), {"memory.limit_in_bytes": str(512 * 2**20)}),
-        Group(str(tmp_path / "cpu/almanac/i-c"), {"cpu.cfs_period_us": "100000", "cpu.cfs_quota_us": "300000"}),
-        Group(str(tmp_path / "pids/almanac/i-c"), {"pids.max": "1000"}),
+        Group(str(tmp_path / "memory/almanac/i-c"), {"memory.limit_in_bytes": str(512 * 2**20)}, {}),
+        Group(
+            str(tmp_path / "cpu/almanac/i-c"),
+            {"cpu.shares": "3072"},
+            {"cpu.cfs_period_us": "100000", "cpu.cfs_quota_us": "300000"},
+        ),
+        Group(str(tmp_path / "pids/almanac/i-c"), {"pids.max": "1000"}, {}),
     ]
-
-
-def test_version_1_controllers_that_share_a_directory_share_a_group(tmp_path):
-    places = {"memory": tmp_path / "all", "cpu": tmp_path / "all", "pids": tmp_path / "all"}
-    (group,) = plan(places, "i-c", 512, 3, 1000)
-    assert set(group.limits) == {"memory.limit_in_bytes", "cpu.cfs_period_us", "cpu.cfs_quota_us", "pids.max"}
 
 
 @pytest.fixture
@@ -66,13 +64,16 @@ def test_version_2_is_joined_with_its_controllers_switched_on(unified, tmp_path)
     groups = plan(unified, "i-c", 512, 3, 1000)
     group = tmp_path / "almanac/i-c"
     group.mkdir()
-    for file in groups[0].limits:
+    for file in (*groups[0].limits, *groups[0].settled):
         (group / file).touch()
     cgroups.join(groups)
+    assert (group / "cpu.max").read_text() == ""
+    cgroups.settle(groups)
     written = {file.name: file.read_text() for file in group.iterdir()}
     assert written == {
         "memory.max": str(512 * 2**20),
         "memory.swap.max": "0",
+        "cpu.weight": "300",
         "cpu.max": "300000 100000",
         "pids.max": "1000",
         "cgroup.procs": "0",
@@ -91,7 +92,7 @@ def test_a_place_that_cannot_be_written_is_trouble(tmp_path):
 
 
 def test_removing_what_is_gone_is_fine(tmp_path):
-    group = Group(str(tmp_path / "almanac/i-c"), {})
+    group = Group(str(tmp_path / "almanac/i-c"), {}, {})
     (tmp_path / "almanac/i-c/inner").mkdir(parents=True)
     cgroups.remove([group])
     cgroups.remove([group])
