@@ -201,7 +201,8 @@ class Changes:
 
     @staticmethod
     def _with_end(booking: Booking, end: datetime, change: Change) -> Booking:
-        claim_end = end + change.capacity.limits.teardown
+        site = change.capacity.limits
+        claim_end = max(end + site.teardown, booking.claim_window.start + site.minimum_lease)
         return replace(
             booking,
             window=Window(booking.window.start, end),
