@@ -7,7 +7,7 @@ UV := .venv/bin/uv
 LOCKED := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test demo test lint unit property contract integration e2e format bench pictures lock clean
+.PHONY: help setup setup-test demo test lint unit property contract integration e2e format bench pictures reference lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,9 +33,13 @@ format: setup-test ## Let ruff mend and lay out the code
 bench: setup-test ## The benchmarks, each printing one JSON line
 	@for script in benchmarks/*.py; do $(RUN) $$script || exit 1; done
 
-pictures: setup ## Redraw the sky maps of docs/
+pictures: setup ## Redraw the pictures of docs/ from real output
+	@$(RUN) scripts/terminal_picture.py
 	@$(RUN) -m almanac.gaia generate .almanac/stars --rows 5000000
 	@$(RUN) -m almanac.gaia maps .almanac/stars docs/pictures
+
+reference: setup ## Write the page of commands in docs/ anew
+	@$(RUN) scripts/reference.py
 
 lock: setup ## Lock the newest versions that pyproject.toml allows
 	@$(LOCKED) --upgrade --group dev pyproject.toml requirements/build.in -o requirements/lock.txt
