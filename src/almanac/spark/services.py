@@ -16,8 +16,8 @@ from almanac.spark.service import File, Service
 def services_for(cluster: ClusterSpec, node: PlacedNode, layout: Layout) -> tuple[Service, ...]:
     """The services of one node, in the order in which they are best started.
 
-    A head runs ``master``, ``connect`` and one ``notebook-<seat>`` per seat (only the notebooks where there are no
-    workers); a worker's node runs one service of the node's name.
+    A head runs ``master``, ``connect``, ``warm-up`` (which ends) and one ``notebook-<seat>`` per seat (only the notebooks
+    where there are no workers); a worker's node runs one service of the node's name.
 
     Args:
         cluster: what is wanted.
@@ -33,7 +33,8 @@ def services_for(cluster: ClusterSpec, node: PlacedNode, layout: Layout) -> tupl
     notebooks = tuple(notebook(cluster, seat, layout, size.seat_mib) for seat in cluster.seats)
     if not cluster.workers:
         return notebooks
-    return (_master(cluster, layout), _connect(cluster, layout, size.driver_heap_mib), *notebooks)
+    connect = _connect(cluster, layout, size.driver_heap_mib)
+    return (_master(cluster, layout), connect, _warm_up(cluster, layout), *notebooks)
 
 
 def _master(cluster: ClusterSpec, layout: Layout) -> Service:
@@ -103,6 +104,24 @@ def _connect(cluster: ClusterSpec, layout: Layout, heap_mib: int) -> Service:
         ready="connect",
         after=("master",),
         cwd=home,
+    )
+
+
+def _warm_up(cluster: ClusterSpec, layout: Layout) -> Service:
+    home = f"{layout.run}/warm-up"
+    return Service(
+        name="warm-up",
+        argv=(layout.runtime.python, "-m", "almanac.spark.warm_up"),
+        env=_environment(layout, home)
+        | {
+            "PYTHONPATH": layout.runtime.package,
+            "SPARK_REMOTE": f"sc://localhost:{layout.ports['connect']}/;user_id=almanac",
+            "SPARK_CONNECT_AUTHENTICATE_TOKEN": cluster.secrets.connect_token,
+        },
+        dirs=(home,),
+        after=("master",),
+        cwd=home,
+        once=True,
     )
 
 

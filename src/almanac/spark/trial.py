@@ -167,6 +167,8 @@ class Trial:
     def _listens(self, service: Service) -> bool:
         if service.name not in self.processes:
             return False
+        if service.once:
+            return self.processes[service.name].poll() is not None
         if service.ready is None:
             return True
         try:
@@ -177,7 +179,7 @@ class Trial:
 
     def _check(self, deadline: float) -> None:
         for name, process in self.processes.items():
-            if process.poll() is not None:
+            if process.poll() is not None and not self.services[name].once:
                 raise TrialFailed(f"{name} ended with {process.returncode}:\n{self.log(name)[-2000:]}")
         if time.monotonic() > deadline:
             logs = "\n".join(f"{name}:\n{self.log(name)[-1000:]}" for name in self.processes)

@@ -31,7 +31,15 @@ def properties(service):
 
 def test_a_head_runs_master_connect_and_a_notebook_per_seat_and_a_worker_node_its_worker(make_cluster, render):
     services = render(make_cluster(workers=2, seats=2))
-    assert list(services) == ["master", "connect", "notebook-seat-1", "notebook-seat-2", "worker-1", "worker-2"]
+    assert list(services) == [
+        "master",
+        "connect",
+        "warm-up",
+        "notebook-seat-1",
+        "notebook-seat-2",
+        "worker-1",
+        "worker-2",
+    ]
 
 
 def test_a_cluster_without_workers_is_only_notebooks_without_spark(make_cluster, render):
@@ -47,6 +55,7 @@ def test_what_needs_the_master_starts_after_it(make_cluster, render):
     assert {name: s.after for name, s in services.items()} == {
         "master": (),
         "connect": ("master",),
+        "warm-up": ("master",),
         "worker-1": ("master",),
         "worker-2": ("master",),
         "notebook-seat-1": ("connect",),
@@ -96,7 +105,15 @@ def test_ports_are_those_of_the_layout_and_ready_names_one(make_cluster, render)
     assert services["connect"].ports == {"connect": 15002, "ui": 4040}
     assert services["worker-2"].ports == {"worker": 7078, "ui": 8081}
     assert services["notebook-seat-2"].ports == {"notebook": 8889}
-    assert all(s.ready in s.ports for s in services.values())
+    assert all(s.ready in s.ports for name, s in services.items() if name != "warm-up")
+
+
+def test_a_cluster_is_ready_when_a_query_has_been_answered(make_cluster, render):
+    """The first query costs seconds; people get the second."""
+    warm_up = render(make_cluster())["warm-up"]
+    assert warm_up.once
+    assert warm_up.env["SPARK_REMOTE"].startswith("sc://localhost:15002/")
+    assert "SECRET" not in str(warm_up.argv)
 
 
 @pytest.mark.parametrize("workers", [0, 2])

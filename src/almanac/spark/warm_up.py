@@ -1,0 +1,44 @@
+"""One query on a cluster that has just started: it is ready when this has been answered.
+
+The first query of a Spark costs seconds (executors join, classes load, plans and tasks are compiled); nobody should wait
+for that in front of a screen. Run as ``python -m almanac.spark.warm_up``, with SPARK_REMOTE and the token in the
+environment; it may be started beside the Connect server, so that Python's imports take no time of their own.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import time
+from urllib.parse import SplitResult, urlsplit
+
+PATIENCE_S = 120
+"""After which a cluster that doesn't answer isn't this program's business any more."""
+
+
+def main() -> None:
+    """Wait for the Connect server and run one group-by through it."""
+    signal.alarm(PATIENCE_S)
+    from pyspark.sql import SparkSession
+    from pyspark.sql import functions as f
+
+    _wait_for(urlsplit(os.environ["SPARK_REMOTE"]))
+    spark = SparkSession.builder.getOrCreate()
+    numbers = spark.range(0, 10_000, 1, 4).withColumn("key", f.col("id") % 7)
+    numbers.groupBy("key").agg(f.count("*").alias("n"), f.avg("id")).orderBy("key").toPandas()
+    spark.stop()
+
+
+def _wait_for(remote: SplitResult) -> None:
+    while True:
+        try:
+            socket.create_connection((remote.hostname or "localhost", remote.port or 15002), 1).close()
+        except OSError:
+            time.sleep(0.02)
+        else:
+            return
+
+
+if __name__ == "__main__":
+    main()
