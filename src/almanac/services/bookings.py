@@ -98,6 +98,7 @@ class Bookings:
 
         Raises:
             StaleOffer: it has expired, or was accepted before.
+            QuotaExceeded: the project's grant doesn't cover it any more.
             NotFound, Forbidden: it isn't the caller's.
         """
         offer = changeable(self._database, caller, booking_id)
@@ -111,6 +112,8 @@ class Bookings:
                     f"The offer {booking_id} expired at {found.expires_at:%H:%M} UTC.", hint=f"Ask again: {again}"
                 )
             booking = replace(found, target=BookingTarget.CONFIRMED, expires_at=None)
+            # An offer holds no node-hours: others may have taken them since.
+            limits.check(change.unit, booking, now, require_grants=self._rules.require_grants, new=False)
             held = change.unit.claims.for_holder(booking_id)
             claims = [replace(claim, holder=Holder.BOOKING, expires_at=None) for claim in held]
             change.unit.bookings.replace(booking)

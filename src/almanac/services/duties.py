@@ -157,10 +157,12 @@ class Duties:
         """A cluster can't be had: say why, refund, and let the loop end what was made."""
         with self._calendars.changing(row.site, now) as change:
             fresh = change.unit.clusters.get(row.id)
-            if fresh is None or fresh.spec != row.spec:
-                return  # resized, or given to a walk-in, since it was tried: as it is now it may work
+            if fresh is None or fresh.spec != row.spec or fresh.target is ClusterTarget.GONE:
+                return  # resized, given to a walk-in or ended since it was tried: as it is now it may work
             booking = change.unit.bookings.get(row.booking_id) if row.booking_id else None
             if booking is not None and booking.target is BookingTarget.CONFIRMED:
+                if booking.window.end <= now:
+                    return  # its time ran out meanwhile, which is no failure: the next tick ends it
                 self._finish(change, booking, now, free=row.ready_at is None)
                 lifecycle.tell(change.unit, booking, now, "failed", reason)
             change.unit.clusters.record(row.id, now, phase=Phase.FAILED, target=ClusterTarget.GONE, last_error=reason)
