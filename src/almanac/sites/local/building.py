@@ -194,15 +194,16 @@ def _wake(ground: Ground, place: Place, uid: int | None) -> None:
         with place.folder() as folder:
             folder.remove(STOP)
             before = folder.read_json(STATUS) or {}
-            folder.write_json(STATUS, _starting(before.get("last_active")))
+            total = len(folder.read_json(LAUNCH)["services"])
+            folder.write_json(STATUS, _starting(before.get("last_active"), total))
         _spawn(ground, place, held)
     finally:
         lock.release(held)
 
 
-def _starting(last_active: float | None) -> dict[str, Any]:
+def _starting(last_active: float | None, total: int) -> dict[str, Any]:
     boot = _BOOT.read_text().strip()
-    nothing: dict[str, Any] = {"reason": "", "done": 0, "total": 0, "endpoints": {}, "services": {}}
+    nothing: dict[str, Any] = {"reason": "", "done": 0, "total": total, "endpoints": {}, "services": {}}
     return nothing | {"state": "starting", "doing": "The keeper is starting.", "last_active": last_active, "boot": boot}
 
 

@@ -6,7 +6,8 @@ unit that Almanac was started from. Standard library only: the keeper loads this
 
 from __future__ import annotations
 
-import os
+import errno
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -137,15 +138,27 @@ def _limit(directory: Path, limits: Mapping[str, str]) -> None:
             (directory / file).write_text(value)
 
 
-def remove(groups: Sequence[Group]) -> None:
+def remove(groups: Sequence[Group], patience: float = 5.0) -> None:
     """Remove groups whose processes have ended; already gone is fine.
+
+    Args:
+        groups: from ``plan``.
+        patience: seconds to wait for the last process's very end.
 
     Raises:
         OSError: something still runs in one.
     """
+    until = time.monotonic() + patience
     for group in groups:
-        for directory, _, _ in os.walk(group.directory, topdown=False):
-            Path(directory).rmdir()
+        while Path(group.directory).exists():
+            try:
+                Path(group.directory).rmdir()
+            except FileNotFoundError:
+                break
+            except OSError as error:
+                if error.errno != errno.EBUSY or time.monotonic() > until:
+                    raise
+                time.sleep(0.02)
 
 
 def tidy(places: Mapping[str, Path]) -> None:

@@ -177,11 +177,16 @@ class Ground:
             uids.free(place.control, self.settings.uid_registry)
 
     def kill(self, place: Place, uid: int | None) -> list[int]:
-        """End all of a cluster's processes, and return what is left."""
+        """End all of a cluster's processes, and return what is left.
+
+        In namespaces they end with their keeper. Elsewhere one that has shed the tag is known by its uid; only there,
+        since an Almanac in another root directory may have given the same uid to a cluster of its own.
+        """
         tag = self.tag(place.id)
+        by_uid = uid is not None and not self.isolation.namespaces
 
         def still(pid: int) -> bool:
-            return processes.has_tag(pid, tag) or (uid is not None and processes.runs_as(pid, uid))
+            return processes.has_tag(pid, tag) or (by_uid and processes.runs_as(pid, uid or 0))
 
         return processes.end_all(lambda: [pid for pid in processes.running() if still(pid)], still)
 

@@ -149,6 +149,7 @@ class Desk:
             return self._save(home, kept, source, most_bytes)
 
     def _save(self, home: int, kept: int, source: str, room: int) -> list[str]:
+        trees.tidy(kept)
         manifest = Manifest.load(self.control, self.seat)
         present, left_out = set(), []
         for path, stamp in trees.walk(home):

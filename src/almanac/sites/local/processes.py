@@ -38,19 +38,24 @@ def tagged(tag: str) -> list[int]:
     return [pid for pid in running() if has_tag(pid, tag)]
 
 
-def owned_by(uid: int) -> list[int]:
-    """Live processes that run as a uid."""
-    return [pid for pid in running() if runs_as(pid, uid)]
+def users() -> set[int]:
+    """The uids as whom processes run."""
+    return {uid for pid in running() if (uid := _user(pid)) is not None}
 
 
 def runs_as(pid: int, uid: int) -> bool:
-    """Whether a process runs as a uid; one that has ended and waits to be reaped doesn't run."""
+    """Whether a process runs as a uid."""
+    return _user(pid) == uid
+
+
+def _user(pid: int) -> int | None:
+    """A process's real uid; None when it has ended, reaped or not."""
     try:
         status = (_PROC / str(pid) / "status").read_text()
     except OSError:
-        return False
+        return None
     fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
-    return fields["Uid"].split()[0] == str(uid) and not fields["State"].startswith("Z")
+    return None if fields["State"].startswith("Z") else int(fields["Uid"].split()[0])
 
 
 def end(pid: int, still: Callable[[int], bool], sig: signal.Signals = signal.SIGKILL) -> None:

@@ -56,6 +56,12 @@ def walk(root: int) -> Iterator[tuple[PurePosixPath, Stamp]]:
     yield from _walk(root, PurePosixPath(), _DEEPEST)
 
 
+def tidy(root: int) -> None:
+    """Remove leftovers of broken-off copies."""
+    for _ in walk(root):
+        pass
+
+
 def _walk(directory: int, path: PurePosixPath, depth: int) -> Iterator[tuple[PurePosixPath, Stamp]]:
     with os.scandir(directory) as entries:
         names = sorted(entry.name for entry in entries)

@@ -1,7 +1,8 @@
 """A user id of its own for each cluster, allocated once per machine, whatever the number of Almanacs on it.
 
 The registry is a directory with one file per taken uid, changed under a lock. A file names the cluster's run directory;
-when that is gone and nothing runs as the uid, the uid is free again, so that a deleted state directory leaks none.
+when that is gone and nothing runs as the uid, the uid is free again, so that a deleted state directory leaks none. As whom
+any process runs is never given: an Almanac in another root directory has another registry.
 """
 
 from __future__ import annotations
@@ -31,8 +32,9 @@ def allocate(run_dir: Path, registry: Path = REGISTRY, first: int = FIRST, count
         known = {path: uid for uid, path in held.items()}
         if str(run_dir) in known:
             return known[str(run_dir)]
+        busy = processes.users()
         for uid in range(first, first + count):
-            if _is_free(uid, held):
+            if uid not in busy and _is_free(uid, held):
                 folder.write(str(uid), str(run_dir).encode())
                 return uid
     raise Temporary(f"All {count} user ids from {first} on are taken by clusters.")
@@ -61,8 +63,9 @@ def free(run_dir: Path, registry: Path = REGISTRY) -> None:
 
 
 def _is_free(uid: int, held: dict[int, str]) -> bool:
-    if uid in held:
-        return not Path(held[uid]).exists() and not processes.owned_by(uid)
+    """Whether nobody has it: no cluster that is still there, and no account."""
+    if uid in held and Path(held[uid]).exists():
+        return False
     try:
         pwd.getpwuid(uid)
     except KeyError:

@@ -93,7 +93,7 @@ def test_a_place_that_cannot_be_written_is_trouble(tmp_path):
 
 def test_removing_what_is_gone_is_fine(tmp_path):
     group = Group(str(tmp_path / "almanac/i-c"), {}, {})
-    (tmp_path / "almanac/i-c/inner").mkdir(parents=True)
+    (tmp_path / "almanac/i-c").mkdir(parents=True)
     cgroups.remove([group])
     cgroups.remove([group])
     cgroups.tidy({"memory": tmp_path})

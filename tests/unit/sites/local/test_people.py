@@ -284,6 +284,9 @@ def test_leftovers_of_a_killed_copy_are_removed(seat):
     seat.bring()
     assert seat.files() == {}
     assert contents(seat.home) == {}
+    write(seat.kept, "work/.almanac-aside-4567", "half")
+    seat.save()
+    assert seat.files() == {}
 
 
 def test_what_programs_make_again_is_not_saved(seat):
