@@ -36,7 +36,7 @@ bench: setup-test ## The benchmarks, each printing one JSON line
 pictures: setup ## Redraw the pictures of docs/ from real output
 	@$(RUN) scripts/terminal_picture.py
 	@$(RUN) -m almanac.gaia generate .almanac/stars --rows 5000000
-	@$(RUN) -m almanac.gaia maps .almanac/stars docs/pictures
+	@$(RUN) -m almanac.gaia maps .almanac/stars docs/pictures --about "generated Gaia-like stars"
 
 reference: setup ## Write the page of commands in docs/ anew
 	@$(RUN) scripts/reference.py

@@ -47,13 +47,13 @@ def maps_command(
     stars: Annotated[Path, typer.Argument(help="A Parquet file of Gaia columns, or a directory of them.")],
     directory: Annotated[Path, typer.Argument(help="Where the PNG files go.")],
     frame: Annotated[str, typer.Option(help="galactic or icrs.")] = "galactic",
+    about: Annotated[str, typer.Option(help="Whose stars they are, for the titles: 'generated stars'.")] = "",
 ) -> None:
     """Draw source counts and mean proper motions over the sky, computed here without Spark."""
-    counts = cases.reference(cases.SOURCE_COUNTS, stars)
-    motions = cases.reference(cases.MEAN_PROPER_MOTIONS, stars)
-    typer.echo(sky.draw_counts(counts, directory / "source-counts.png", title=cases.SOURCE_COUNTS.title, frame=frame))
-    motion_map = directory / "mean-proper-motions.png"
-    typer.echo(sky.draw_proper_motions(motions, motion_map, title=cases.MEAN_PROPER_MOTIONS.title, frame=frame))
+    draws = {cases.SOURCE_COUNTS: sky.draw_counts, cases.MEAN_PROPER_MOTIONS: sky.draw_proper_motions}
+    for case, draw in draws.items():
+        title = f"{case.title}: {about}" if about else case.title
+        typer.echo(draw(cases.reference(case, stars), directory / f"{case.name}.png", title=title, frame=frame))
 
 
 def main() -> int:
