@@ -127,6 +127,15 @@ class ProjectBody(In):
     max_bookings_per_person: f.Count | None = None
 
 
+class QuotasBody(In):
+    """A project's quotas, both of them; one that is left out or null is no limit."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"max_nodes": 40, "max_bookings_per_person": 3}})
+
+    max_nodes: f.Count | None = None
+    max_bookings_per_person: f.Count | None = None
+
+
 class Project(Out):
     """People who share bookings, quotas and grants."""
 

@@ -11,6 +11,12 @@ from almanac.cli.options import Json, command
 
 Person = Annotated[str, typer.Argument(metavar="PERSON", help="An account's name.")]
 ProjectName = Annotated[str, typer.Argument(metavar="PROJECT", help="A project's name.")]
+MaxNodes = Annotated[
+    int | None, typer.Option("--max-nodes", min=0, help="Most nodes at a time; no limit if not given.")
+]
+MaxBookings = Annotated[
+    int | None, typer.Option("--max-bookings", min=0, help="Most bookings of a person; no limit if not given.")
+]
 Site = Annotated[str, typer.Argument(metavar="SITE", help="A site's name; see: almanac sites.")]
 
 
@@ -24,6 +30,7 @@ def register(app: typer.Typer) -> None:
     projects = options.group("Projects and their quotas.")
     command(projects, "list", example="almanac admin projects list")(list_projects)
     command(projects, "add", example='almanac admin projects add gaia --title "Gaia DR4" --max-nodes 8')(add_project)
+    command(projects, "quotas", example="almanac admin projects quotas gaia --max-nodes 40")(set_quotas)
     members = options.group("Who is in a project.")
     command(members, "add", example="almanac admin members add gaia ada --role lead")(add_member)
     command(members, "remove", example="almanac admin members remove gaia ada")(remove_member)
@@ -98,16 +105,27 @@ def list_projects(json: Json = False) -> None:
 def add_project(
     name: ProjectName,
     title: Annotated[str, typer.Option("--title", help="For people.")] = "",
-    max_nodes: Annotated[int | None, typer.Option("--max-nodes", min=0, help="Most nodes at a time.")] = None,
-    max_bookings: Annotated[
-        int | None, typer.Option("--max-bookings", min=0, help="Most bookings of a person.")
-    ] = None,
+    max_nodes: MaxNodes = None,
+    max_bookings: MaxBookings = None,
     json: Json = False,
 ) -> None:
     """Make a project."""
     with options.client() as client:
         made = client.admin.add_project(name, title=title, max_nodes=max_nodes, max_bookings_per_person=max_bookings)
     _done(made, f"There is a project {name} now. Add people: almanac admin members add {name} PERSON", json=json)
+
+
+def set_quotas(
+    name: ProjectName,
+    max_nodes: MaxNodes = None,
+    max_bookings: MaxBookings = None,
+    json: Json = False,
+) -> None:
+    """Change a project's quotas: both are set, and one that isn't given has no limit from then on."""
+    with options.client() as client:
+        made = client.admin.set_quotas(name, max_nodes=max_nodes, max_bookings_per_person=max_bookings)
+    said = f"{_limit(made.max_nodes)} nodes at a time, {_limit(made.max_bookings_per_person)} bookings each"
+    _done(made, f"{name} may have {said}.", json=json)
 
 
 def add_member(

@@ -46,6 +46,11 @@ class Admin:
         }
         return read(m.Project, self._transport.call("POST", "/projects", json=body))
 
+    def set_quotas(self, project: str, *, max_nodes: int | None, max_bookings_per_person: int | None) -> m.Project:
+        """Other quotas for a project; None is no limit."""
+        body = {"max_nodes": max_nodes, "max_bookings_per_person": max_bookings_per_person}
+        return read(m.Project, self._transport.call("PUT", f"/projects/{part(project)}/quotas", json=body))
+
     def set_member(self, project: str, person: str, role: str) -> None:
         """Make a person a member or lead of a project."""
         self._transport.call("PUT", f"/projects/{part(project)}/members/{part(person)}", json={"role": role})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from almanac.core.errors import BadRequest, Conflict
@@ -83,6 +83,22 @@ class Projects:
             if unit.people.get_project(name) is not None:
                 raise Conflict(f"There is a project {name} already.", hint="Choose another name.")
             unit.people.add_project(row)
+            return _view(unit, row)
+
+    def set_quotas(
+        self, caller: Caller, project: str, *, max_nodes: int | None, max_bookings_per_person: int | None
+    ) -> ProjectView:
+        """Give a project other quotas; None is no limit. What is booked already stays.
+
+        Raises:
+            Forbidden: not an operator.
+            NotFound: no such project.
+        """
+        caller.can_operate()
+        with self._database.write() as unit:
+            row = _project(unit, project)
+            row = replace(row, max_nodes=max_nodes, max_bookings_per_person=max_bookings_per_person)
+            unit.people.replace_project(row)
             return _view(unit, row)
 
     def set_member(self, caller: Caller, project: str, person: str, role: Role) -> ProjectView:

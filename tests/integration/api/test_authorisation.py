@@ -44,6 +44,7 @@ POST   /people/{person}/invite                        401      403    403   403 
 DELETE /people/{person}                               401      403    403   403  403      204
 GET    /projects                                      401      200    200   200  200      200
 POST   /projects                                      401      403    403   403  403      201
+PUT    /projects/{project}/quotas                     401      403    403   403  403      200
 PUT    /projects/{project}/members/{person}           401      404    403   403  200      200
 DELETE /projects/{project}/members/{person}           401      404    403   403  204      204
 GET    /projects/{project}/grants                     401      404    200   200  200      200

@@ -69,6 +69,19 @@ def test_the_same_key_sent_many_times_at_once_books_once_even_on_a_quota(world):
     assert len(set(answers)) == 1
 
 
+def test_quotas_can_be_changed(world):
+    made(world.call("operator", "POST", "/projects", json={"name": "narrow", "max_bookings_per_person": 0}), 201)
+    made(world.call("operator", "PUT", "/projects/narrow/members/ada", json={"role": "member"}))
+    body = {**GOOD, "project": "narrow"}
+    refused = world.call("owner", "POST", "/bookings", json=body)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "quota_exceeded")
+    open_ = {"max_nodes": None, "max_bookings_per_person": 1}
+    changed = made(world.call("operator", "PUT", "/projects/narrow/quotas", json=open_))
+    assert (changed["max_nodes"], changed["max_bookings_per_person"]) == (None, 1)
+    made(world.call("owner", "POST", "/bookings", json=body), 201)
+    assert world.call("operator", "PUT", "/projects/nonesuch/quotas", json=open_).status_code == 404
+
+
 def test_a_key_tells_nothing_of_a_booking_that_the_token_doesnt_reach(world):
     made(world.call("operator", "POST", "/projects", json={"name": "second"}), 201)
     made(world.call("operator", "PUT", "/projects/second/members/ada", json={"role": "member"}))

@@ -94,3 +94,29 @@ def test_no_hint_names_a_command_that_isnt_there():
         if not known:
             wrong.append((source, words))
     assert wrong == []
+
+
+def written() -> Iterator[tuple[str, str]]:
+    """Whole commands in the documentation: lines of code that begin with ``almanac``, and such inline code."""
+    root = Path(__file__).resolve().parents[3]
+    for path in sorted([root / "README.md", *(root / "docs").rglob("*.md")]):
+        if path.name == "commands.md":
+            continue
+        for found in re.finditer(r"^almanac [^\n]*|`(almanac [a-z][^`]*)`", path.read_text(), flags=re.MULTILINE):
+            yield path.name, (found[1] or found[0]).partition(" # ")[0].partition("  #")[0].strip()
+
+
+def test_the_documentation_names_no_command_that_isnt_understood():
+    wrong = []
+    for source, line in written():
+        words = shlex.split(line.replace("...", "x"))[1:]
+        path = next((tuple(words[:n]) for n in (3, 2, 1) if tuple(words[:n]) in COMMANDS), None)
+        try:
+            if path is None:
+                raise LookupError(line)
+            rest = words[len(path) :]
+            if rest:
+                COMMANDS[path].make_context(path[-1], rest)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the page is wrong
+            wrong.append((source, line, repr(error)))
+    assert wrong == []

@@ -93,6 +93,21 @@ def add_project(body: m.ProjectBody, app: App, caller: Who, now: Now) -> Project
 
 
 @router.put(
+    "/projects/{project}/quotas",
+    response_model=m.Project,
+    summary="Change quotas",
+    responses=_BODY | documented(403, 404),
+)
+def set_quotas(project: PathName, body: m.QuotasBody, app: App, caller: Who) -> ProjectView:
+    """Give a project other quotas; one left out is no limit, and what is booked already stays. For operators.
+
+    Example: `{"max_nodes": 40, "max_bookings_per_person": 3}`
+    """
+    quotas = {"max_nodes": body.max_nodes, "max_bookings_per_person": body.max_bookings_per_person}
+    return app.projects.set_quotas(caller, project, **quotas)
+
+
+@router.put(
     "/projects/{project}/members/{person}",
     response_model=m.Project,
     summary="Let a person in",
