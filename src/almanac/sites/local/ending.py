@@ -82,6 +82,7 @@ def _keep_logs(ground: Ground, place: Place, logs: str) -> None:
     with explained(f"keep the logs of {place.id}"):
         target.mkdir(mode=0o700, parents=True, exist_ok=True)
         with trees.opened(target) as kept:
+            trees.tidy(kept)
             with trees.opened(place.logs) as written:
                 _copy_all(written, kept, PurePosixPath())
             try:
