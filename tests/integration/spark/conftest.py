@@ -42,7 +42,8 @@ def connect_mode() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def cache(pytestconfig) -> Path:
-    return Path(pytestconfig.cache.mkdir("almanac-spark"))
+    named = os.environ.get("ALMANAC_CACHE")  # where set-up has made the archive already
+    return Path(named or pytestconfig.cache.mkdir("almanac-spark"))
 
 
 @pytest.fixture(scope="session")
