@@ -17,7 +17,7 @@ def generated(tmp_path_factory):
 
 @pytest.fixture
 def spark(shared, connect):
-    return connect(shared.remote)
+    return connect(shared.url)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
