@@ -62,8 +62,9 @@ class Profile:
             KeyError: the site lacks one of the profile's flavors.
         """
         if not 1 <= seats <= self.max_seats:
+            has = "one seat" if self.max_seats == 1 else f"1 to {self.max_seats} seats"
             raise BadRequest(
-                f"{self.name} has 1 to {self.max_seats} seats; {seats} were asked for.",
+                f"{self.name} has {has}; {seats} were asked for.",
                 hint=f"Ask for at most {self.max_seats}, or choose a profile with more seats (almanac profiles).",
             )
         head = NodeGroup("head", flavors[self.head], 1)

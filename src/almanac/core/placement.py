@@ -168,8 +168,19 @@ def _window_at(candidate: Candidate, request: Request, start: datetime, now: dat
 def _stream(candidate: Candidate, request: Request, within: Window, now: datetime) -> Iterator[Offer]:
     start, last = within.start, within.end - request.duration
     while (offer := earliest(candidate, request, start, now, last)) is not None:
+        tidy = _on_the_minute(candidate, request, offer, start, now)
+        offer = tidy if tidy.window.start <= last else offer
         yield offer
         start = offer.window.end
+
+
+def _on_the_minute(candidate: Candidate, request: Request, offer: Offer, asked: datetime, now: datetime) -> Offer:
+    """The same at the next whole minute, which people can type, unless it was asked for to the instant or doesn't fit."""
+    start = offer.window.start
+    minute = start.replace(second=0, microsecond=0) + timedelta(minutes=1)
+    if start <= asked or minute - start == timedelta(minutes=1):
+        return offer
+    return _at(candidate, request, minute, now) or offer
 
 
 # --- refusals --------------------------------------------------------------------------------------------------------
@@ -206,7 +217,9 @@ def _refuse(
 
 def _later(candidate: Candidate, request: Request, start: datetime, now: datetime) -> Alternative | None:
     offer = earliest(candidate, request, start, now)
-    return None if offer is None else _alternative("later", offer)
+    if offer is None:
+        return None
+    return _alternative("later", _on_the_minute(candidate, request, offer, start, now))
 
 
 def _smaller(candidates: Sequence[Candidate], request: Request, start: datetime, now: datetime) -> Alternative | None:
@@ -223,7 +236,11 @@ def _elsewhere(
     candidates: Sequence[Candidate], request: Request, start: datetime, now: datetime
 ) -> Iterator[Alternative]:
     """The same at other sites, the soonest first."""
-    found = [offer for each in candidates if (offer := earliest(each, request, start, now)) is not None]
+    found = [
+        _on_the_minute(each, request, offer, start, now)
+        for each in candidates
+        if (offer := earliest(each, request, start, now)) is not None
+    ]
     found.sort(key=lambda offer: offer.window.start)
     return (_alternative("other_site", offer) for offer in found[:_OTHER_SITES_NAMED])
 
