@@ -11,7 +11,8 @@ from functools import partial
 
 from almanac.core.catalogue import Profile
 from almanac.core.defaults import built_in_flavors, built_in_profiles, class_seats
-from almanac.core.ports import Limits, Site
+from almanac.core.errors import SiteTrouble
+from almanac.core.ports import Limits, Permanent, Site
 from almanac.core.resources import Flavor, Host, Resources
 from almanac.services.access import Access
 from almanac.services.accounts import Accounts
@@ -35,7 +36,7 @@ from almanac.sites.local.ground import Settings as LocalSiteSettings
 from almanac.sites.local.machine import find_host
 from almanac.sites.local.site import LocalSite
 from almanac.sites.simulated import SimulatedSite, World
-from almanac.spark.archive import ArchiveFailed, ensure_archive, find_archive
+from almanac.spark.archive import find_archive
 from almanac.spark.runtime import Runtime, find_runtime
 from almanac.storage.database import Database
 
@@ -130,7 +131,7 @@ def build(settings: Settings, clock: Clock = wall_clock) -> Almanac:
     Raises:
         BadRequest: the catalogue or a setting isn't right.
         StorageTrouble: the database doesn't answer.
-        Permanent: this machine lacks something that its site can't do without.
+        SiteTrouble: this machine lacks something that its site can't do without.
     """
     settings.state.mkdir(mode=0o700, parents=True, exist_ok=True)
     file = read(settings.catalogue) if settings.catalogue else ProfileFile()
@@ -171,7 +172,13 @@ def _local(settings: Settings, file: ProfileFile, clock: Clock) -> tuple[LocalSi
     host = find_host(settings.state, chosen.cpu_allocation_ratio, chosen.memory_reserve_mib, chosen.disk_reserve_gib)
     flavors = _flavors(host.resources, file)
     runtime = partial(local_runtime, settings)
-    return LocalSite(wanted.name, settings.state / "local", flavors, runtime, chosen, clock=clock), host, flavors
+    try:
+        site = LocalSite(wanted.name, settings.state / "local", flavors, runtime, chosen, clock=clock)
+    except Permanent as error:
+        raise SiteTrouble(
+            f"This machine can't be a site: {error}", hint="Mend that, or set local.enabled = false in almanac.toml."
+        ) from error
+    return site, host, flavors
 
 
 def local_runtime(settings: Settings) -> Runtime:
@@ -183,14 +190,6 @@ def local_runtime(settings: Settings) -> Runtime:
     runtime = find_runtime(settings.cache)
     archive = find_archive(runtime, settings.cache)
     return replace(runtime, archive=str(archive)) if archive else runtime
-
-
-def train_archive(settings: Settings) -> None:
-    """Make the class-data archive if it is missing (a minute, once): clusters start in half the time with it."""
-    try:
-        ensure_archive(find_runtime(settings.cache), settings.cache)
-    except ArchiveFailed as error:
-        log.warning("clusters will start slower, without a class-data archive: %s", error)
 
 
 def _simulated(

@@ -6,15 +6,14 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, CompoundSelect, and_, bindparam, func, or_, select, union, update
+from sqlalchemy import ColumnElement, and_, bindparam, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from almanac.core.bookings import Booking, BookingTarget
 from almanac.core.errors import Conflict, NotFound
-from almanac.core.resources import Holder
 from almanac.core.windows import Window
 from almanac.storage.repository import AnyRow, Repository, by_key
-from almanac.storage.tables import UNFINISHED_CLUSTER, UNFINISHED_LEASE, bookings, clusters, leases
+from almanac.storage.tables import bookings
 from almanac.storage.types import UtcDateTime
 
 Found = list[Booking]  # inside the class, ``list`` is the method
@@ -45,14 +44,6 @@ _COUNT_LIVE = (
     .select_from(bookings)
     .where(_C.owner == bindparam("owner"), _C.project == bindparam("project"), _COUNTS)
 )
-# A union of index look-ups: an OR over three tables would read every booking that ever was.
-_LIVE_IDS: CompoundSelect[str | None] = union(
-    select(_C.id).where(_C.target == BookingTarget.CONFIRMED, _C.ended_at.is_(None)),
-    select(_C.id).where(_C.target == BookingTarget.CONFIRMED, _C.ended_at > _NOW),
-    select(clusters.c.booking_id).where(UNFINISHED_CLUSTER, clusters.c.booking_id.is_not(None)),
-    select(leases.c.holder_id).where(UNFINISHED_LEASE, leases.c.holder == Holder.BOOKING),
-)
-_LIVE = select(bookings).where(_C.id.in_(_LIVE_IDS)).order_by(_C.window_start, _C.id)
 
 
 class Bookings(Repository):
@@ -121,10 +112,6 @@ class Bookings(Repository):
             conditions.append(self._after(after_id))
         statement = select(bookings).where(*conditions).order_by(_C.window_start, _C.id).limit(limit)
         return [_booking(row) for row in self._connection.execute(statement)]
-
-    def live(self, now: datetime) -> Found:
-        """Confirmed and not ended by ``now``, or with a cluster or lease that isn't gone: what the loop looks at."""
-        return [_booking(row) for row in self._rows(_LIVE, now=now)]
 
     def due(self, now: datetime) -> Found:
         """Confirmed bookings that have begun and have not been ended."""

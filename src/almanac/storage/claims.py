@@ -18,7 +18,6 @@ _C = claims.c
 _NOW = bindparam("now", type_=UtcDateTime())
 _ADD = insert(claims)
 _REMOVE = delete(claims).where(_C.holder_id == bindparam("holder"))
-_PURGE = delete(claims).where(or_(_C.window_end <= _NOW, _C.expires_at <= _NOW))
 _FOR_HOLDER = select(claims).where(_C.holder_id == bindparam("holder")).order_by(_C.id)
 _CURRENT = (
     select(claims)
@@ -45,10 +44,6 @@ class Claims(Repository):
         self.remove(holder_id)
         self.add_all(new)
 
-    def transfer(self, from_holder_id: str, new: Iterable[Claim]) -> None:
-        """Put others, of whatever holder, in place of a holder's claims: a warm cluster's become a booking's."""
-        self.replace(from_holder_id, new)
-
     def current(self, site: str, now: datetime) -> list[Claim]:
         """A site's claims that haven't ended, without offers that have expired."""
         return [_claim(row) for row in self._rows(_CURRENT, site=site, now=now)]
@@ -56,10 +51,6 @@ class Claims(Repository):
     def for_holder(self, holder_id: str) -> list[Claim]:
         """A holder's claims, in the order they were added."""
         return [_claim(row) for row in self._rows(_FOR_HOLDER, holder=holder_id)]
-
-    def purge(self, before: datetime) -> int:
-        """Delete the claims that ended or expired by then, and say how many."""
-        return self._connection.execute(_PURGE, {"now": before}).rowcount
 
 
 def _values(claim: Claim) -> dict[str, Any]:

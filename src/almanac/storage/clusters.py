@@ -19,7 +19,6 @@ _FIELDS = tuple(field.name for field in fields(ClusterRow))
 _BY_ID = by_key(clusters)
 _BY_BOOKING = by_key(clusters, "booking_id")
 _ADD = insert(clusters)
-_REPLACE = update(clusters).where(_C.id == bindparam("key"))
 _BY_LEASE = by_key(clusters, "lease_id")
 _UNFINISHED = select(clusters).where(UNFINISHED_CLUSTER).order_by(_C.created_at, _C.id)
 _WARM_READY = (
@@ -94,15 +93,6 @@ class Clusters(Repository):
         if if_spec is not None:
             statement = statement.where(_C.spec == if_spec)
         return self._connection.execute(statement.values(changed_at=changed_at, **facts)).rowcount == 1
-
-    def replace(self, row: ClusterRow) -> None:
-        """Write all of it anew, ``changed_at`` included.
-
-        Raises:
-            NotFound: no cluster has its id.
-        """
-        values = _values(row)
-        self._replace(_REPLACE, values.pop("id"), values)
 
 
 def _values(row: ClusterRow) -> dict[str, Any]:

@@ -17,7 +17,6 @@ _C = leases.c
 _PLAIN = tuple(field.name for field in fields(LeaseRow) if field.name != "window")
 _BY_ID = by_key(leases)
 _ADD = insert(leases)
-_REPLACE = update(leases).where(_C.id == bindparam("key"))
 _FOR_HOLDER = select(leases).where(_C.holder_id == bindparam("holder_key")).order_by(_C.created_at, _C.id)
 _UNFINISHED = select(leases).where(UNFINISHED_LEASE).order_by(_C.created_at, _C.id)
 
@@ -69,15 +68,6 @@ class Leases(Repository):
         if window is not None:
             facts |= {"window_start": window.start, "window_end": window.end}
         return self._connection.execute(statement.values(changed_at=changed_at, **facts)).rowcount == 1
-
-    def replace(self, row: LeaseRow) -> None:
-        """Write all of it anew, ``changed_at`` included.
-
-        Raises:
-            NotFound: no lease has its id.
-        """
-        values = _values(row)
-        self._replace(_REPLACE, values.pop("id"), values)
 
 
 def _values(row: LeaseRow) -> dict[str, Any]:

@@ -8,13 +8,12 @@ from typing import Any
 
 import pytest
 from sqlalchemy.exc import IntegrityError
-from tests.support.samples import HOUR, NOW, a_booking, a_cluster, a_lease, hours
+from tests.support.samples import HOUR, NOW, a_booking, hours
 
-from almanac.core.bookings import BookingTarget, Phase
+from almanac.core.bookings import BookingTarget
 from almanac.core.errors import NotFound
 from almanac.core.windows import Window
 from almanac.storage.database import Database
-from almanac.storage.rows import ClusterTarget, LeaseTarget
 
 SECOND = timedelta(seconds=1)
 OFFERED, CONFIRMED, CANCELLED, RELEASED = BookingTarget
@@ -139,30 +138,3 @@ def test_a_quota_counts_standing_offers_and_what_is_not_over(
 ) -> None:
     with calendar.read() as unit:
         assert unit.bookings.count_live(owner, project, NOW + later * HOUR) == count
-
-
-def test_the_loop_sees_what_is_confirmed_or_still_stands(peopled: Database) -> None:
-    ended = {"target": RELEASED, "ended_at": NOW}
-    finished = {"target": ClusterTarget.GONE, "phase": Phase.GONE}
-    with peopled.write() as unit:
-        for name, changes in {
-            "offered": {"target": OFFERED, "expires_at": NOW + HOUR},
-            "confirmed": {},
-            "ran-out": {"ended_at": NOW},
-            "ends-soon": {"ended_at": NOW + SECOND},
-            "cluster-stands": ended,
-            "cluster-finished": ended,
-            "lease-held": ended,
-            "lease-returned": ended,
-            "cancelled": {"target": CANCELLED, "ended_at": NOW},
-        }.items():
-            unit.bookings.add(a_booking(name, **changes))
-        stands = a_cluster("c-1", lease_id="l-1", booking_id="cluster-stands", target=ClusterTarget.GONE)
-        unit.clusters.add(replace(stands, phase=Phase.STOPPING, handle={"pid": 1}))
-        unit.clusters.add(a_cluster("c-2", lease_id="l-2", booking_id="cluster-finished", **finished))
-        unit.clusters.add(a_cluster("c-3", lease_id="l-3"))
-        unit.leases.add(a_lease("l-4", holder_id="lease-held", phase=Phase.READY, target=LeaseTarget.RETURNED))
-        unit.leases.add(a_lease("l-5", holder_id="lease-returned", phase=Phase.GONE, target=LeaseTarget.RETURNED))
-    with peopled.read() as unit:
-        live = {booking.id for booking in unit.bookings.live(NOW)}
-    assert live == {"confirmed", "ends-soon", "cluster-stands", "lease-held"}

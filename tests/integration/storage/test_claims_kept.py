@@ -54,22 +54,6 @@ def test_claims_are_removed_and_replaced_by_holder(pool: Database) -> None:
         assert unit.claims.current("local", NOW) == [longer]
 
 
-def test_claims_pass_from_a_warm_cluster_to_a_booking(pool: Database) -> None:
-    warm = a_claim("c-warm", holder=Holder.WARM)
-    with pool.write("local") as unit:
-        unit.claims.add_all([warm])
-        unit.claims.transfer("c-warm", [a_claim("b-2")])
-        assert unit.claims.for_holder("c-warm") == []
-        assert unit.claims.for_holder("b-2") == [a_claim("b-2")]
-
-
-def test_purging_deletes_only_what_no_longer_counts(pool: Database) -> None:
-    with pool.write("local") as unit:
-        assert unit.claims.purge(NOW) == 0
-        assert unit.claims.purge(NOW + HOUR) == 1
-        assert unit.claims.current("local", NOW) == [HEAD, WORKERS]
-
-
 def test_a_claim_on_nothing_is_refused_by_the_database_itself(database: Database) -> None:
     with pytest.raises(IntegrityError), database.write("local") as unit:
         unit.claims.add_all([a_claim(count=0)])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,8 +9,6 @@ from sqlalchemy.exc import IntegrityError
 from tests.support.samples import HOUR, NOW, a_booking, a_cluster, a_lease, hours
 
 from almanac.core.bookings import Phase
-from almanac.core.errors import NotFound
-from almanac.core.resources import Holder
 from almanac.storage.database import Database
 from almanac.storage.rows import ClusterRow, ClusterTarget, LeaseRow, LeaseTarget
 
@@ -68,20 +65,6 @@ def test_a_cluster_comes_back_as_it_was(booked: Database, row: ClusterRow) -> No
 
 def test_secrets_are_not_printed() -> None:
     assert "gAAAA" not in repr(FULL_CLUSTER)
-
-
-def test_all_of_a_cluster_can_be_replaced(booked: Database) -> None:
-    with booked.write() as unit:
-        unit.clusters.add(a_cluster())
-        unit.clusters.replace(FULL_CLUSTER)
-        assert unit.clusters.get("c-1") == FULL_CLUSTER
-        unit.clusters.replace(a_cluster())
-        assert unit.clusters.get("c-1") == a_cluster()
-
-
-def test_a_cluster_that_is_not_there_can_not_be_replaced(booked: Database) -> None:
-    with pytest.raises(NotFound, match="c-9"), booked.write() as unit:
-        unit.clusters.replace(a_cluster("c-9"))
 
 
 def test_some_of_a_cluster_can_be_recorded(booked: Database) -> None:
@@ -160,19 +143,6 @@ def test_a_lease_comes_back_as_it_was(database: Database, row: LeaseRow) -> None
     with database.read() as unit:
         assert unit.leases.get("l-1") == row
         assert unit.leases.get("l-2") is None
-
-
-def test_all_of_a_lease_can_be_replaced(database: Database) -> None:
-    other = replace(FULL_LEASE, holder=Holder.WARM, holder_id="c-9", site="simulated", window=hours(2, 9))
-    with database.write() as unit:
-        unit.leases.add(a_lease())
-        unit.leases.replace(other)
-        assert unit.leases.get("l-1") == other
-
-
-def test_a_lease_that_is_not_there_can_not_be_replaced(database: Database) -> None:
-    with pytest.raises(NotFound, match="l-9"), database.write() as unit:
-        unit.leases.replace(a_lease("l-9"))
 
 
 def test_some_of_a_lease_can_be_recorded(database: Database) -> None:
