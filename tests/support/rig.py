@@ -129,6 +129,10 @@ class Rig:
         database = FusedDatabase(self._url, self.fuse)
         return compose(database, Vault(self._key), list(self.sites.values()), PROFILES, Rules(), self.clock)
 
+    def another(self) -> Almanac:
+        """A second Almanac beside the present one, as another process on the same database is."""
+        return self._start()
+
     def restart(self) -> None:
         """A new Almanac on the same database and sites."""
         self.close()
