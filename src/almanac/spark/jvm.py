@@ -24,7 +24,9 @@ MODULE_OPTIONS = (
 )
 """What Spark 4.3's own launcher passes, in its order: a class-data archive is bound to the module options."""
 
-_QUICK = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-XX:-UsePerfData")
+_PLAIN = ("-XX:-UsePerfData", "-Dio.netty.jfr.enabled=false")
+"""Neither of the JVM's own recorders: Netty alone would start the second one in every JVM."""
+_QUICK = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", *_PLAIN)
 DAEMON_FLAGS = (*_QUICK, "-Xms16m", "-Xss512k")
 """Master and workers: they wait more than they compute."""
 
@@ -32,7 +34,7 @@ DRIVER_FLAGS = (*_QUICK, "-Xms64m")
 """The Connect server: its life is many short plans, which a second compiler never pays back."""
 
 _EXECUTOR_FLAGS = (
-    "-XX:-UsePerfData",
+    *_PLAIN,
     "-Xms64m",
     "-XX:Tier4InvocationThreshold=20000",
     "-XX:Tier4MinInvocationThreshold=2400",

@@ -22,6 +22,8 @@ from almanac.spark.trial import LOOPBACK, Trial, free_ports, trial_spec
 def processes(trial):
     """Every process of the cluster: services, executors, kernels."""
     for name, service in trial.processes.items():
+        if service.poll() is not None:
+            continue
         process = psutil.Process(service.pid)
         yield name, process
         for child in process.children(recursive=True):
@@ -44,6 +46,12 @@ def get(trial, port, path, key=None):
     return httpx2.get(
         f"http://{LOOPBACK}:{trial.ports[port]}{path}", headers=headers, timeout=10, follow_redirects=True
     )
+
+
+def test_a_cluster_that_is_ready_has_answered_a_query(shared):
+    """``start`` came back when the warm-up had ended."""
+    assert shared.processes["warm-up"].poll() == 0
+    assert shared.log("warm-up") == ""
 
 
 def test_a_client_with_the_token_computes(shared, connect):
