@@ -50,7 +50,6 @@ def notebook(cluster: ClusterSpec, seat: Seat, layout: Layout, memory_mib: int) 
         dirs=(*dirs, layout.homes[seat.name]),
         ports={"notebook": layout.ports[name]},
         ready="notebook",
-        after=("connect",) if cluster.workers else (),
         cwd=layout.homes[seat.name],
         memory_mib=memory_mib,
     )

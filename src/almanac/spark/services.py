@@ -119,7 +119,6 @@ def _warm_up(cluster: ClusterSpec, layout: Layout) -> Service:
             "SPARK_CONNECT_AUTHENTICATE_TOKEN": cluster.secrets.connect_token,
         },
         dirs=(home,),
-        after=("master",),
         cwd=home,
         once=True,
     )

@@ -92,6 +92,7 @@ class Trial:
         services = (service for node in spec.nodes for service in services_for(spec, node, self.layout))
         self.services = {service.name: service for service in services}
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._up: set[str] = set()
 
     @property
     def remote(self) -> str:
@@ -116,9 +117,9 @@ class Trial:
             TrialFailed: one ended, or the time is over.
         """
         waiting = [self.services[name] for name in names or self.services]
-        deadline, started = time.monotonic() + seconds, list(waiting)
-        while waiting or not all(map(self._listens, started)):
-            for service in [s for s in waiting if all(self._listens(self.services[name]) for name in s.after)]:
+        deadline, started = time.monotonic() + seconds, [service.name for service in waiting]
+        while waiting or not all(map(self._is_up, started)):
+            for service in [s for s in waiting if all(map(self._is_up, s.after))]:
                 waiting.remove(service)
                 self._spawn(service)
             self._check(deadline)
@@ -131,6 +132,7 @@ class Trial:
     def kill(self, name: str) -> None:
         """Kill a service with -9, its children (executors) too."""
         process = self.processes.pop(name)
+        self._up.discard(name)
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
@@ -145,6 +147,7 @@ class Trial:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
         self.processes.clear()
+        self._up.clear()
 
     def _spawn(self, service: Service) -> None:
         for directory in service.dirs:
@@ -163,6 +166,12 @@ class Trial:
                 stderr=log,
                 start_new_session=True,
             )
+
+    def _is_up(self, name: str) -> bool:
+        """Whether it has been ready since it was started; a JVM that has been found so isn't bothered again."""
+        if name not in self._up and self._listens(self.services[name]):
+            self._up.add(name)
+        return name in self._up
 
     def _listens(self, service: Service) -> bool:
         if service.name not in self.processes:
