@@ -170,6 +170,7 @@ def test_a_terminal_gets_a_bar(client, stand_in, monkeypatch):
         def isatty(self) -> bool:
             return True
 
+    monkeypatch.setenv("TERM", "xterm")  # a dumb one gets no bar
     terminal = Terminal()
     monkeypatch.setattr("sys.stderr", terminal)
     stand_in.says(booking_json(status="building"))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -74,7 +76,7 @@ def interrupted(path: str, grace_s: float) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
     first = process.stdout.readline()
-    subprocess.run(["kill", "-INT", "--", f"-{process.pid}"], check=True)
+    os.killpg(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=60)
     return subprocess.CompletedProcess(process.args, process.returncode, first + out, err)
 
