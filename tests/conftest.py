@@ -1,4 +1,4 @@
-"""Fixtures for all tests: the two databases."""
+"""Fixtures for all tests: the two databases; and how long property tests search."""
 
 from __future__ import annotations
 
@@ -7,9 +7,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from tests.support.postgres import Postgres, temporary_postgres
 
 from almanac.storage.database import Database
+
+# No deadline: machines are shared, and nothing asserts a time. The same examples each time, so that a failure is a change's
+# own; `--hypothesis-profile=long` looks further, each time elsewhere.
+settings.register_profile("almanac", deadline=None, derandomize=True, print_blob=True)
+settings.register_profile("long", deadline=None, max_examples=2000, print_blob=True)
+settings.load_profile("almanac")
 
 SQLITE = pytest.param("sqlite", id="sqlite")
 POSTGRES = pytest.param("postgres", id="postgres", marks=pytest.mark.postgres)

@@ -52,6 +52,11 @@ class Fuse:
         """Be killed after that many points more."""
         self._left = points
 
+    @property
+    def burning(self) -> bool:
+        """Whether it was lit and hasn't gone off."""
+        return self._left is not None
+
     def put_out(self) -> None:
         """Go on living."""
         self._left = None
@@ -100,6 +105,7 @@ class Rig:
         clock: moves only when told to.
         worlds: what exists at each site, by name; outlives Almanac.
         faults: what goes wrong at each site.
+        eyes: the sites as a bystander sees them, without faults.
         fuse: kills.
         app: the present Almanac.
     """
@@ -109,7 +115,8 @@ class Rig:
         self.worlds = {name: World() for name in HOSTS}
         self.fuse = Fuse()
         self.faults: dict[str, Faults] = {name: FusedFaults(self.fuse) for name in HOSTS}
-        self.sites = {name: self._site(name) for name in HOSTS}
+        self.sites = {name: self._site(name, self.faults[name]) for name in HOSTS}
+        self.eyes = {name: self._site(name) for name in HOSTS}
         self._url = database_url
         self._key = Fernet.generate_key()
         self.app = self._start()
@@ -120,10 +127,8 @@ class Rig:
             unit.people.add_person(PersonRow("ada", T0))
             unit.people.add_project(ProjectRow("gaia", "Gaia", T0))
 
-    def _site(self, name: str) -> SimulatedSite:
-        return SimulatedSite(
-            name, HOSTS[name], FLAVORS, LIMITS[name], self.clock, self.faults[name], world=self.worlds[name]
-        )
+    def _site(self, name: str, faults: Faults | None = None) -> SimulatedSite:
+        return SimulatedSite(name, HOSTS[name], FLAVORS, LIMITS[name], self.clock, faults, world=self.worlds[name])
 
     def _start(self) -> Almanac:
         database = FusedDatabase(self._url, self.fuse)

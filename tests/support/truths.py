@@ -10,11 +10,12 @@ from tests.support.rig import HOSTS, Rig
 
 from almanac.core.bookings import Booking, BookingTarget, Phase
 from almanac.core.ledger import LineKind
-from almanac.core.ports import ClusterState
+from almanac.core.ports import ClusterState, SeenCluster
 from almanac.core.resources import Holder, Resources
 from almanac.core.windows import Window
 from almanac.services.records import Plan, load_order
-from almanac.storage.rows import ClusterRow, ClusterTarget, LeaseTarget, LedgerRow
+from almanac.sites.simulated.world import State
+from almanac.storage.rows import ClusterRow, ClusterTarget, LeaseRow, LeaseTarget, LedgerRow
 from almanac.storage.unit import Unit
 
 MADE = {"booked", "offered"}
@@ -163,37 +164,40 @@ def unrest(rig: Rig) -> list[str]:
 
 
 def _unrest_at(rig: Rig, site: str) -> Iterator[str]:
-    now = rig.clock()
-    seen = rig.sites[site].observe()
-    leases = {lease.id: lease for lease in seen.leases}
-    clusters = {cluster.id: cluster for cluster in seen.clusters}
-    with rig.worlds[site].open() as state:
-        lease_nodes = {record.id: record.nodes for record in state.leases.values()}
-        cluster_nodes = {record.id: (record.nodes, record.seats) for record in state.clusters.values()}
+    seen = rig.eyes[site].observe()
     with rig.app.database.read() as unit:
-        wanted_leases = {row.id: row for row in unit.leases.unfinished() if row.site == site}
-        wanted_clusters = {row.id: row for row in unit.clusters.unfinished() if row.site == site}
-    yield from (f"leaked lease {name}" for name in leases.keys() - wanted_leases.keys())
-    yield from (f"leaked cluster {name}" for name in clusters.keys() - wanted_clusters.keys())
-    for lease in wanted_leases.values():
-        order = load_order(lease.id, lease.window, lease.order)
-        if lease.target is LeaseTarget.RETURNED or lease.phase is not Phase.READY:
-            yield f"{lease.id} is to be {lease.target} and is {lease.phase} ({lease.last_error})"
-        elif lease.id not in leases:
-            yield f"{lease.id} isn't held"
-        elif (leases[lease.id].window, lease_nodes[lease.id]) != (lease.window, order.nodes):
-            yield f"{lease.id} isn't held as ordered"
-    for row in wanted_clusters.values():
-        plan = Plan.loads(row.spec)
-        if row.target is ClusterTarget.GONE:
-            yield f"{row.id} is to be gone and is {row.phase} ({row.last_error})"
-        elif row.build_at > now:
-            if row.id in clusters or row.phase is not Phase.ABSENT:
-                yield f"{row.id} was built too early"
-        elif row.id not in clusters or clusters[row.id].state is not ClusterState.READY or row.phase is not Phase.READY:
-            yield f"{row.id} isn't ready but {row.phase} ({row.last_error})"
-        elif cluster_nodes[row.id] != (plan.nodes, dict(plan.seats)):
-            yield f"{row.id} isn't as specified"
+        leases = {row.id: row for row in unit.leases.unfinished() if row.site == site}
+        clusters = {row.id: row for row in unit.clusters.unfinished() if row.site == site}
+    yield from (f"leaked lease {lease.id}" for lease in seen.leases if lease.id not in leases)
+    yield from (f"leaked cluster {cluster.id}" for cluster in seen.clusters if cluster.id not in clusters)
+    with rig.worlds[site].open() as state:
+        yield from (trouble for row in leases.values() if (trouble := _lease_trouble(row, state)))
+        found = {cluster.id: cluster for cluster in seen.clusters}
+        for row in clusters.values():
+            if trouble := _cluster_trouble(row, found.get(row.id), state, rig.clock()):
+                yield trouble
+
+
+def _lease_trouble(row: LeaseRow, state: State) -> str:
+    order = load_order(row.id, row.window, row.order)
+    held = state.leases.get(row.id)
+    if row.target is LeaseTarget.RETURNED or row.phase is not Phase.READY:
+        return f"{row.id} is to be {row.target} and is {row.phase} ({row.last_error})"
+    if held is None:
+        return f"{row.id} isn't held"
+    return "" if (held.window, held.nodes) == (order.window, order.nodes) else f"{row.id} isn't held as ordered"
+
+
+def _cluster_trouble(row: ClusterRow, seen: SeenCluster | None, state: State, now: datetime) -> str:
+    if row.target is ClusterTarget.GONE:
+        return f"{row.id} is to be gone and is {row.phase} ({row.last_error})"
+    if row.build_at > now:
+        return f"{row.id} was built too early" if seen is not None or row.phase is not Phase.ABSENT else ""
+    if seen is None or seen.state is not ClusterState.READY or row.phase is not Phase.READY:
+        return f"{row.id} isn't ready but {row.phase} ({row.last_error})"
+    plan, stands = Plan.loads(row.spec), state.clusters[row.id]
+    as_specified = (stands.nodes, stands.seats) == (plan.nodes, dict(plan.seats))
+    return "" if as_specified else f"{row.id} isn't as specified"
 
 
 def nothing_lost(rig: Rig, known: dict[str, Window]) -> None:
