@@ -275,3 +275,18 @@ def test_logs_of_a_cluster_that_is_gone_are_no_surprise(bench):
         assert isinstance(bench.site.logs(handle, None, 5), dict)
     except SiteError as error:
         assert str(error)  # noqa: PT017 (either is allowed)
+
+
+def test_what_never_was_is_gone_already(bench):
+    bench.site.give_back({"lease": "lease-9"})
+    list(bench.site.stop({"cluster": "cluster-9"}))
+    assert bench.ids() == (set(), set())
+
+
+def test_an_unknown_host_is_a_site_error_or_no_matter(bench):
+    order = bench.order()
+    elsewhere = replace(order, nodes=tuple(replace(node, host="nowhere") for node in order.nodes))
+    try:
+        list(bench.site.hold(elsewhere))
+    except SiteError as error:
+        assert "nowhere" in str(error)  # noqa: PT017 (a site that sells no hosts needn't care)
