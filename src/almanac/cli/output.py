@@ -48,8 +48,9 @@ def say(text: str, style: str = "") -> None:
 
 
 def plain(text: str) -> None:
-    """Text on standard output exactly as it is, for other programs to read."""
+    """Text on standard output exactly as it is, and at once, for other programs to read."""
     sys.stdout.write(text if text.endswith("\n") else f"{text}\n")
+    sys.stdout.flush()
 
 
 def note(text: str, style: str = "dim") -> None:
@@ -101,7 +102,6 @@ def as_json(value: object) -> None:
 def as_json_line(value: object) -> None:
     """A value as one line of JSON, at once, for a stream of them."""
     plain(json.dumps(_jsonable(value), default=_jsonable, ensure_ascii=False))
-    sys.stdout.flush()
 
 
 def error(message: str, hint: str = "") -> None:
