@@ -22,8 +22,8 @@ STATIC = (
     ("mypy",),
     ("lint-imports",),
 )
-WORKERS = {"unit": CORES, "property": CORES, "contract": CORES, "integration": min(CORES, 2), "e2e": 1}
-"""Test tiers, cheapest first, and how many processes share each: real clusters want the machine to themselves."""
+WORKERS = {"unit": CORES, "property": CORES, "contract": CORES, "integration": min(CORES, 2), "e2e": min(CORES, 2)}
+"""Test tiers, cheapest first, and how many processes share each: real clusters want memory."""
 
 
 def commands(tier: str) -> list[list[str]]:
