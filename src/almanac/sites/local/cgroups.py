@@ -7,6 +7,7 @@ unit that Almanac was started from. Standard library only: the keeper loads this
 from __future__ import annotations
 
 import errno
+import os
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -77,6 +78,9 @@ def _parent(place: Path) -> Path:
     if (place / "cgroup.subtree_control").exists():
         for directory in (place, parent):
             (directory / "cgroup.subtree_control").write_text(" ".join(f"+{name}" for name in CONTROLLERS))
+    # Else all clusters together would weigh as much as one busy process outside.
+    cores = os.cpu_count() or 1
+    _limit(parent, {"cpu.shares": str(1024 * cores), "cpu.weight": str(min(10_000, 100 * cores))})
     return parent
 
 
