@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
 
 import pytest
 from tests.support.terminal import SIMULATED, Terminal, serving
@@ -143,14 +146,39 @@ print(SparkSession.builder.remote({url!r}).create().range(7).count())
 """
 
 
+def stock_client(url: str) -> subprocess.CompletedProcess[str]:
+    """One query by plain pyspark in a process of its own."""
+    command = [sys.executable, "-c", SESSION.format(url=url)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+
+
+def stranger(operator: Client) -> tuple[Client, str]:
+    """Somebody of another project, signed in, and their token."""
+    operator.admin.add_person("eve")
+    operator.admin.add_project("elsewhere")
+    operator.admin.set_member("elsewhere", "eve", "lead")
+    made = operator.sign_in(operator.admin.invite("eve").one_time_token)
+    return Client(operator.url, made.token), made.token
+
+
 @pytest.mark.cluster
 def test_a_real_platform_from_python_a_stock_client_a_script_and_a_notebook(tmp_path):
     with serving(tmp_path, {"ALMANAC_LOCAL__MEMORY_RESERVE_MIB": "512"}) as terminal, client_of(terminal) as client:
         with book("spark-small", hours=0.5, client=client) as platform:
             assert platform.spark.range(1000).selectExpr("sum(id)").first()[0] == 499500
 
-            stock = [sys.executable, "-c", SESSION.format(url=platform.connect_url)]
-            assert subprocess.run(stock, capture_output=True, text=True, check=True).stdout == "7\n"
+            url = platform.connect_url
+            answered = stock_client(url)
+            assert (answered.returncode, answered.stdout) == (0, "7\n"), answered.stderr
+            eve, her_token = stranger(client)
+            wrong = re.sub("token=[^;]*", "token={}", url)
+            for token in ("wrong", her_token):
+                refused = stock_client(wrong.format(token))
+                assert refused.returncode == 1
+                assert re.search("(?i)unauthenticated|invalid.*token", refused.stderr)
+            with eve, pytest.raises(ClientError) as hidden:
+                eve.connection(platform.id)
+            assert hidden.value.code == "not_found"
 
             (tmp_path / "count.py").write_text(SCRIPT)
             with terminal.start("run", platform.id, tmp_path / "count.py", "12345") as process:
@@ -162,3 +190,9 @@ def test_a_real_platform_from_python_a_stock_client_a_script_and_a_notebook(tmp_
                 assert kernel.execute("spark.range(5).count()").text == "5"
             jupyter.close()
         assert platform.refresh().status in {"ending", "ended"}
+        with pytest.raises(ClientError) as over:
+            client.connection(platform.id)
+        assert over.value.code == "wrong_state"
+        assert list(client.watch(platform.id))[-1].status is BookingStatus.ENDED
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", urlsplit(url).port))
