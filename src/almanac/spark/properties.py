@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from almanac.core.ports import ClusterSpec
+from almanac.spark import warm_up
 from almanac.spark.layout import Layout, worker_size
 
 _METRICS = {
@@ -33,7 +34,7 @@ logger.deploy.level = info
 logger.connect.name = org.apache.spark.sql.connect.service.SparkConnectServer
 logger.connect.level = info
 """
-_POOL = '  <pool name="{name}"><schedulingMode>{mode}</schedulingMode><weight>1</weight><minShare>0</minShare></pool>\n'
+_POOL = '  <pool name="{name}"><schedulingMode>{mode}</schedulingMode><weight>{weight}</weight></pool>\n'
 
 
 def guarded(cluster: ClusterSpec) -> dict[str, str]:
@@ -90,9 +91,10 @@ def connect_properties(cluster: ClusterSpec, layout: Layout, home: str) -> dict[
 
 
 def fair_pools(cluster: ClusterSpec) -> str:
-    """One pool per seat with equal weights, and a fair default pool for clients that name none."""
-    pools = [_POOL.format(name="default", mode="FAIR")]
-    pools += [_POOL.format(name=seat.name, mode="FIFO") for seat in cluster.seats]
+    """One pool per seat with equal weights, a fair default pool for clients that name none, and one that gives way."""
+    pools = [_POOL.format(name="default", mode="FAIR", weight=8)]
+    pools += [_POOL.format(name=seat.name, mode="FIFO", weight=8) for seat in cluster.seats]
+    pools.append(_POOL.format(name=warm_up.POOL, mode="FIFO", weight=1))
     return f'<?xml version="1.0"?>\n<allocations>\n{"".join(pools)}</allocations>\n'
 
 

@@ -30,7 +30,7 @@ class Service:
         after: names of services that must be ready first; they may run on another node of the cluster.
         cwd: working directory; one of ``dirs``.
         memory_mib: its share of the node's memory, for a site that can cap it; None for no cap of its own.
-        once: it does one thing and ends; ended is ready, and how it ended matters to nobody.
+        once: it does one thing and ends; nobody waits for it, and how it ended matters to nobody.
     """
 
     name: str

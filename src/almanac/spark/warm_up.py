@@ -1,8 +1,9 @@
-"""One query on a cluster that has just started: it is ready when this has been answered.
+"""A few queries on a cluster that has just started, so that a person's first ones are quick.
 
-The first query of a Spark costs seconds (executors join, classes load, plans and tasks are compiled); nobody should wait
-for that in front of a screen. Run as ``python -m almanac.spark.warm_up``, with SPARK_REMOTE and the token in the
-environment; it may be started beside the Connect server, so that Python's imports take no time of their own.
+Classes load, plans and tasks are compiled: the first query of a Spark costs seconds. A cluster that stands ready for the
+next walk-in, or for the bell, has the time. One that somebody waits for doesn't, so this begins a while after Spark Connect
+listens, in a pool of little weight. Run as ``python -m almanac.spark.warm_up``, with SPARK_REMOTE and the token in the
+environment.
 """
 
 from __future__ import annotations
@@ -11,22 +12,40 @@ import os
 import signal
 import socket
 import time
+from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
-PATIENCE_S = 120
+PAUSE_S = 8.0
+"""Until whoever has waited for this cluster has asked the first query."""
+PATIENCE_S = 180
 """After which a cluster that doesn't answer isn't this program's business any more."""
+POOL = "warm-up"
+SAMPLE = Path(__file__).parents[1] / "data" / "gaia_dr3_sample.parquet"
 
 
 def main() -> None:
-    """Wait for the Connect server and run one query through it."""
+    """Wait for the Connect server and run the queries."""
     signal.alarm(PATIENCE_S)
+    _wait_for(urlsplit(os.environ["SPARK_REMOTE"]))
+    time.sleep(PAUSE_S)
+    run_queries()
+
+
+def run_queries() -> None:
+    """A sum, a group-by with Arrow back, and the sky of a Parquet file by pixel, each in its own session as people's are."""
     os.environ["SPARK_CONNECT_MODE_ENABLED"] = "1"
+    from pyspark.sql import functions as f
     from pyspark.sql.connect.session import SparkSession
 
-    _wait_for(urlsplit(os.environ["SPARK_REMOTE"]))
-    spark = SparkSession.builder.remote(os.environ["SPARK_REMOTE"]).create()
-    spark.range(0, 1000, 1, 4).selectExpr("sum(id)").collect()
-    spark.stop()
+    for _ in range(2):
+        spark = SparkSession.builder.remote(os.environ["SPARK_REMOTE"]).create()
+        spark.conf.set("spark.scheduler.pool", POOL)
+        numbers = spark.range(0, 10_000, 1, 4)
+        numbers.selectExpr("sum(id)").collect()
+        numbers.groupBy((f.col("id") % 7).alias("key")).agg(f.count("*"), f.avg("id")).orderBy("key").toPandas()
+        stars = spark.read.parquet(SAMPLE.as_uri())
+        stars.groupBy(f.shiftright("source_id", 47)).agg(f.count("*"), f.avg("pmra")).toPandas()
+        spark.stop()
 
 
 def _wait_for(remote: SplitResult) -> None:
@@ -34,7 +53,7 @@ def _wait_for(remote: SplitResult) -> None:
         try:
             socket.create_connection((remote.hostname or "localhost", remote.port or 15002), 1).close()
         except OSError:
-            time.sleep(0.02)
+            time.sleep(0.25)
         else:
             return
 

@@ -48,12 +48,6 @@ def get(trial, port, path, key=None):
     )
 
 
-def test_a_cluster_that_is_ready_has_answered_a_query(shared):
-    """``start`` came back when the warm-up had ended."""
-    assert shared.processes["warm-up"].poll() == 0
-    assert shared.log("warm-up") == ""
-
-
 def test_a_client_with_the_token_computes(shared, connect):
     spark = connect(shared.url)
     assert spark.range(1000).selectExpr("sum(id) AS s").collect()[0].s == 499_500
@@ -150,6 +144,11 @@ def test_a_worker_without_the_secret_cannot_join(shared, tmp_path, secret):
     state = get(shared, "master-ui", "/json/", shared.spec.secrets.ui_key).json()
     assert [worker["port"] for worker in state["workers"] if worker["port"] == ports["worker"]] == []
     assert state["aliveworkers"] == 2
+
+
+def test_the_warm_up_runs_its_queries_and_ends(shared):
+    assert shared.processes["warm-up"].wait(180) == 0
+    assert shared.log("warm-up") == ""
 
 
 def test_no_secret_is_in_any_process_list(shared):

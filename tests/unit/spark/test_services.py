@@ -56,7 +56,7 @@ def test_what_needs_the_master_starts_after_it(make_cluster, render):
         "connect": ("master",),
         "worker-1": ("master",),
         "worker-2": ("master",),
-        # Until the master listens, most cores would idle: Python starts meanwhile.
+        # Until the master listens, most cores would idle: the notebooks start meanwhile.
         "warm-up": (),
         "notebook-seat-1": (),
         "notebook-seat-2": (),
@@ -108,8 +108,7 @@ def test_ports_are_those_of_the_layout_and_ready_names_one(make_cluster, render)
     assert all(s.ready in s.ports for name, s in services.items() if name != "warm-up")
 
 
-def test_a_cluster_is_ready_when_a_query_has_been_answered(make_cluster, render):
-    """The first query costs seconds; people get the second."""
+def test_a_cluster_is_warmed_up_by_something_that_nobody_waits_for(make_cluster, render):
     warm_up = render(make_cluster())["warm-up"]
     assert warm_up.once
     assert warm_up.env["SPARK_REMOTE"].startswith("sc://localhost:15002/")
@@ -178,7 +177,7 @@ def test_each_seat_has_a_fair_pool(make_cluster, render):
     told, pools = properties(connect), connect.files[1]
     assert told["spark.scheduler.mode"] == "FAIR"
     assert told["spark.scheduler.allocation.file"] == f"file:{pools.path}"
-    assert re.findall(r'pool name="([^"]+)"', pools.content) == ["default", "seat-1", "seat-2"]
+    assert re.findall(r'pool name="([^"]+)"', pools.content) == ["default", "seat-1", "seat-2", "warm-up"]
 
 
 def test_shuffle_partitions_follow_the_cores(make_cluster, render):

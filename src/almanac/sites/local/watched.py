@@ -59,8 +59,8 @@ class Watched:
 
     @property
     def up(self) -> bool:
-        """Whether others may rely on it."""
-        return self.state in {"ready", "ended"}
+        """Whether others may rely on it. Nobody relies on a ``once``."""
+        return self.state in {"ready", "ended"} or bool(self.definition["once"])
 
     def become(self, state: str) -> None:
         """Note a new state."""
