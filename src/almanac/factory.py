@@ -22,7 +22,7 @@ from almanac.services.catalogue import Catalogue
 from almanac.services.changes import Changes
 from almanac.services.duties import Duties
 from almanac.services.finding import Finder
-from almanac.services.hands import InOrder, SideBySide
+from almanac.services.hands import Hands, InOrder, SideBySide
 from almanac.services.health import Healthcheck
 from almanac.services.leads import Leads
 from almanac.services.ledger import Ledger
@@ -85,7 +85,7 @@ def compose(
     profiles: Sequence[Profile],
     rules: Rules,
     clock: Clock = wall_clock,
-    hands: int = 0,
+    hands: Callable[[Callable[[], None]], Hands] = lambda _: InOrder(),
 ) -> Almanac:
     """Put the services together on a migrated database and given sites.
 
@@ -96,7 +96,7 @@ def compose(
         profiles: the catalogue.
         rules: the operator's rules on booking.
         clock: the present, aware UTC.
-        hands: how many things a tick does side by side; 0: one after the other, in the tick's own thread.
+        hands: makes what does a tick's work, given what to call when some of it is done.
     """
     wake = threading.Event()
     catalogue = Catalogue(database, sites, profiles)
@@ -117,9 +117,7 @@ def compose(
         access=Access(database, catalogue, vault, leads),
         warm=warm,
         health=Healthcheck(database),
-        reconciler=Reconciler(
-            database, catalogue, vault, duties, SideBySide(hands, wake.set) if hands else InOrder(), clock
-        ),
+        reconciler=Reconciler(database, catalogue, vault, duties, hands(wake.set), clock),
         clock=clock,
         wake=wake,
     )
@@ -140,7 +138,7 @@ def build(settings: Settings, clock: Clock = wall_clock) -> Almanac:
     sites, profiles = _sites(settings, file, clock)
     rules = Rules(settings.offer_held_for, settings.require_grants)
     vault = Vault.at(settings.state / "secret.key")
-    return compose(database, vault, sites, merged(profiles, file), rules, clock, hands=_HANDS)
+    return compose(database, vault, sites, merged(profiles, file), rules, clock, partial(SideBySide, _HANDS))
 
 
 def _sites(settings: Settings, file: ProfileFile, clock: Clock) -> tuple[list[Site], tuple[Profile, ...]]:

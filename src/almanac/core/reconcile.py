@@ -16,7 +16,7 @@ from almanac.core.resources import Resources
 from almanac.core.windows import Window
 
 STUCK_AFTER = timedelta(minutes=10)
-"""A build without an end is started again (which converges) after this long."""
+"""A cluster that isn't ready and of which nothing new was seen for this long is started again, which converges."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,6 @@ class WantedCluster:
     takes: Mapping[str, Resources]
     changed_at: datetime
     not_before: datetime | None = None
-    build_started_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,9 +246,6 @@ def _wanted_cluster(
         return (record, Start(row.id, "dead"))
     if not row.spec_applied or row.phase is Phase.ABSENT:
         return (record, Start(row.id, "converge"))
-    stuck = (
-        row.phase is Phase.STARTING and row.build_started_at is not None and now - row.build_started_at > STUCK_AFTER
-    )
-    if stuck and seen.state is not ClusterState.READY:
+    if seen.state is not ClusterState.READY and now - row.changed_at > STUCK_AFTER:
         return (record, Start(row.id, "stuck"))
     return (record,)

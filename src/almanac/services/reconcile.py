@@ -125,7 +125,6 @@ class Reconciler:
             takes=_plan(row.spec).takes if row.build_at <= self._clock() or row.phase is not Phase.ABSENT else {},
             changed_at=row.changed_at,
             not_before=row.not_before,
-            build_started_at=row.build_started_at,
         )
 
     @staticmethod

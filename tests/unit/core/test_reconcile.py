@@ -139,11 +139,15 @@ def test_a_changed_spec_converges():
     assert acts(clusters=(replace(CLUSTER, spec_applied=False),)) == [Record("c", RUNS), Start("c", "converge")]
 
 
-def test_a_build_without_end_is_started_again():
-    building = replace(CLUSTER, phase=Phase.STARTING, build_started_at=NOW - STUCK_AFTER - timedelta(seconds=1))
-    slow = replace(RUNS, state=ClusterState.STARTING)
-    assert acts(clusters=(building,), seen=(slow,)) == [Record("c", slow), Start("c", "stuck")]
-    assert acts(clusters=(building,)) == [Record("c", RUNS)]
+@pytest.mark.parametrize("state", [ClusterState.STARTING, ClusterState.DEGRADED])
+@pytest.mark.parametrize("phase", [Phase.STARTING, Phase.READY])
+def test_what_is_not_ready_and_makes_no_progress_is_started_again(phase, state):
+    still = replace(CLUSTER, phase=phase, changed_at=NOW - STUCK_AFTER - timedelta(seconds=1))
+    slow = replace(RUNS, state=state)
+    assert acts(clusters=(still,), seen=(slow,)) == [Record("c", slow), Start("c", "stuck")]
+    assert acts(clusters=(still,)) == [Record("c", RUNS)]
+    moving = replace(still, changed_at=BEFORE)
+    assert acts(clusters=(moving,), seen=(slow,)) == [Record("c", slow)]
 
 
 def test_a_failed_cluster_is_not_started_but_what_is_left_of_it_is_stopped():
