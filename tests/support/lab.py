@@ -34,7 +34,16 @@ T = TypeVar("T")
 NODE = Flavor("node", Resources(1, 256))
 SECRETS = ClusterSecrets("connect-secret", "spark-secret", "dWktdWktdWktdWktdWktdWktdWktdWktdWktdWktdWk=")
 PATIENCE = 60.0
-PYTHON = getattr(sys, "_base_executable", sys.executable)
+
+
+def open_to_all(path: str) -> bool:
+    """Whether every user can walk to a path."""
+    return all(above.stat().st_mode & 0o001 for above in Path(path).resolve().parents)
+
+
+PYTHONS = (getattr(sys, "_base_executable", sys.executable), "/usr/bin/python3")
+PYTHON = next((python for python in PYTHONS if Path(python).exists() and open_to_all(python)), PYTHONS[0])
+"""For small services, which run as other users: where possible an interpreter that isn't in somebody's home."""
 ROOT = os.geteuid() == 0
 
 

@@ -62,9 +62,8 @@ def test_the_site_keeps_its_word_without_root(tmp_path, suite):
 def lab(make_lab, monkeypatch):
     """A lab on a machine that refuses namespaces to root."""
     monkeypatch.setattr(isolation, "UNSHARE", ("false",))
-    monkeypatch.setattr(
-        sys, "prefix", sys.base_prefix
-    )  # small services need no more, and this clone may lie in root's home
+    # Small services need no more than this, and the clone or its interpreter may lie in root's home.
+    monkeypatch.setattr(sys, "prefix", str(Path(PYTHON).parents[1]))
     return make_lab
 
 
