@@ -30,7 +30,8 @@ class Service:
         after: names of services that must be ready first; they may run on another node of the cluster.
         cwd: working directory; one of ``dirs``.
         memory_mib: its share of the node's memory, for a site that can cap it; None for no cap of its own.
-        once: it does one thing and ends; nobody waits for it, and how it ended matters to nobody.
+        once: it does one thing and ends; ended is ready, and how it ended matters to nobody.
+        awaited: whether the cluster is ready only when this is.
     """
 
     name: str
@@ -44,3 +45,4 @@ class Service:
     cwd: str = ""
     memory_mib: int | None = None
     once: bool = False
+    awaited: bool = True

@@ -11,6 +11,7 @@ from almanac.spark.layout import DAEMON_HEAP_MIB, MASTER_MIB, Layout, head_size,
 from almanac.spark.notebook import notebook
 from almanac.spark.properties import connect_properties, daemon_properties, fair_pools, logging_properties
 from almanac.spark.service import File, Service
+from almanac.spark.warm_up import PAUSE_S
 
 
 def services_for(cluster: ClusterSpec, node: PlacedNode, layout: Layout) -> tuple[Service, ...]:
@@ -109,9 +110,10 @@ def _connect(cluster: ClusterSpec, layout: Layout, heap_mib: int) -> Service:
 
 def _warm_up(cluster: ClusterSpec, layout: Layout) -> Service:
     home = f"{layout.run}/warm-up"
+    taken = any(seat.files is not None for seat in cluster.seats)
     return Service(
         name="warm-up",
-        argv=(layout.runtime.python, "-m", "almanac.spark.warm_up"),
+        argv=(layout.runtime.python, "-m", "almanac.spark.warm_up", str(PAUSE_S if taken else 0)),
         env=_environment(layout, home)
         | {
             "PYTHONPATH": layout.runtime.package,
@@ -121,6 +123,7 @@ def _warm_up(cluster: ClusterSpec, layout: Layout) -> Service:
         dirs=(home,),
         cwd=home,
         once=True,
+        awaited=not taken,
     )
 
 

@@ -176,7 +176,9 @@ class Trial:
     def _listens(self, service: Service) -> bool:
         if service.name not in self.processes:
             return False
-        if service.once or service.ready is None:
+        if service.once:
+            return not service.awaited or self.processes[service.name].poll() is not None
+        if service.ready is None:
             return True
         try:
             socket.create_connection((LOOPBACK, service.ports[service.ready]), 0.2).close()

@@ -1,9 +1,9 @@
 """A few queries on a cluster that has just started, so that a person's first ones are quick.
 
-Classes load, plans and tasks are compiled: the first query of a Spark costs seconds. A cluster that stands ready for the
-next walk-in, or for the bell, has the time. One that somebody waits for doesn't, so this begins a while after Spark Connect
-listens, in a pool of little weight. Run as ``python -m almanac.spark.warm_up``, with SPARK_REMOTE and the token in the
-environment.
+Classes load, plans and tasks are compiled: the first query of a Spark costs seconds. A cluster made for the warm pool has
+the time, and counts as ready after this. For one that somebody may wait for, this begins a while after Spark Connect
+listens, in a pool of little weight. Run as ``python -m almanac.spark.warm_up SECONDS`` (of pause), with SPARK_REMOTE and
+the token in the environment.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sys
 import time
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
-PAUSE_S = 8.0
-"""Until whoever has waited for this cluster has asked the first query."""
+PAUSE_S = 8
+"""Until whoever has waited for a cluster has asked the first query."""
 PATIENCE_S = 180
 """After which a cluster that doesn't answer isn't this program's business any more."""
 POOL = "warm-up"
@@ -24,10 +25,10 @@ SAMPLE = Path(__file__).parents[1] / "data" / "gaia_dr3_sample.parquet"
 
 
 def main() -> None:
-    """Wait for the Connect server and run the queries."""
+    """Wait for the Connect server, then for the pause to be over, and run the queries."""
     signal.alarm(PATIENCE_S)
     _wait_for(urlsplit(os.environ["SPARK_REMOTE"]))
-    time.sleep(PAUSE_S)
+    time.sleep(float(sys.argv[1]))
     run_queries()
 
 

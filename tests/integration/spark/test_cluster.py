@@ -147,7 +147,7 @@ def test_a_worker_without_the_secret_cannot_join(shared, tmp_path, secret):
 
 
 def test_the_warm_up_runs_its_queries_and_ends(shared):
-    assert shared.processes["warm-up"].wait(180) == 0
+    assert shared.processes["warm-up"].poll() == 0, "nobody has this cluster yet, so it was awaited"
     assert shared.log("warm-up") == ""
 
 

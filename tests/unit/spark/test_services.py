@@ -108,9 +108,20 @@ def test_ports_are_those_of_the_layout_and_ready_names_one(make_cluster, render)
     assert all(s.ready in s.ports for name, s in services.items() if name != "warm-up")
 
 
-def test_a_cluster_is_warmed_up_by_something_that_nobody_waits_for(make_cluster, render):
+def test_a_cluster_for_the_pool_is_ready_when_it_is_warm(make_cluster, render):
     warm_up = render(make_cluster())["warm-up"]
-    assert warm_up.once
+    assert (warm_up.once, warm_up.awaited, warm_up.argv[-1]) == (True, True, "0")
+
+
+def test_a_cluster_that_somebody_may_wait_for_is_warmed_up_later(make_cluster, render):
+    cluster = make_cluster(seats=1)
+    taken = replace(cluster, seats=(replace(cluster.seats[0], files="gaia/people/ada"),))
+    warm_up = render(taken)["warm-up"]
+    assert (warm_up.once, warm_up.awaited, warm_up.argv[-1]) == (True, False, "8")
+
+
+def test_the_warm_up_is_a_client_like_any_other(make_cluster, render):
+    warm_up = render(make_cluster())["warm-up"]
     assert warm_up.env["SPARK_REMOTE"].startswith("sc://localhost:15002/")
     assert "SECRET" not in str(warm_up.argv)
 

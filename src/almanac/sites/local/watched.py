@@ -59,8 +59,8 @@ class Watched:
 
     @property
     def up(self) -> bool:
-        """Whether others may rely on it. Nobody relies on a ``once``."""
-        return self.state in {"ready", "ended"} or bool(self.definition["once"])
+        """Whether others may rely on it, or nobody does."""
+        return self.state in {"ready", "ended"} or not self.definition.get("awaited", True)
 
     def become(self, state: str) -> None:
         """Note a new state."""
