@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from cryptography.fernet import Fernet
@@ -71,15 +72,74 @@ class Fuse:
             raise Killed
 
 
-class FusedFaults(Faults):
-    """Faults whose points burn the fuse."""
+@dataclass(slots=True)
+class Errand:
+    """Something that is done while Almanac waits for a site, at the n-th such moment from now."""
 
-    def __init__(self, fuse: Fuse) -> None:
+    after: int
+    run: Callable[[], None]
+
+
+class Errands(list[Errand]):
+    """What is about to be done."""
+
+    def pass_moment(self) -> None:
+        """Almanac waits for a site: do what is due."""
+        for errand in self:
+            errand.after -= 1
+        for errand in [each for each in self if each.after < 0]:
+            if errand in self:  # and not done meanwhile, by what another errand waited for
+                self.remove(errand)
+                errand.run()
+
+
+class LateHands:
+    """Does a tick's work some moments late, in the middle of later ticks and of each other's, as threads would.
+
+    Args:
+        late: moments at which somebody waits for a site; 0: at once.
+    """
+
+    def __init__(self, late: int) -> None:
+        self._late = late
+        self._busy: set[str] = set()
+        self.errands = Errands()
+
+    def busy(self) -> frozenset[str]:
+        """What isn't done yet."""
+        return frozenset(self._busy)
+
+    def do(self, subject: str, work: Callable[[], None]) -> None:
+        """Do it later."""
+        if subject in self._busy:
+            return
+        self._busy.add(subject)
+
+        def run() -> None:
+            work()
+            self._busy.discard(subject)
+
+        if self._late:
+            self.errands.append(Errand(self._late, run))
+        else:
+            run()
+
+    def close(self) -> None:
+        """Nothing to wait for."""
+
+
+class BusySite(Faults):
+    """Faults whose points burn the fuse, and at which others do their work."""
+
+    def __init__(self, rig: Rig) -> None:
         super().__init__()
-        self._fuse = fuse
+        self._rig = rig
 
     def check(self, call: str, subject: str, step: int = 0, done: bool = False) -> None:
-        self._fuse.burn()
+        self._rig.fuse.burn()
+        if call != "capacity":  # it is asked for in the middle of a booking
+            self._rig.errands.pass_moment()
+            self._rig.hands.errands.pass_moment()
         super().check(call, subject, step, done)
 
 
@@ -107,14 +167,20 @@ class Rig:
         faults: what goes wrong at each site.
         eyes: the sites as a bystander sees them, without faults.
         fuse: kills.
+        errands: what people are about to do while Almanac waits for a site.
+        late: how late the work of a tick is done, in moments at which somebody waits for a site; from the next start on.
+        hands: what is left to do of earlier ticks.
         app: the present Almanac.
     """
 
     def __init__(self, database_url: str) -> None:
         self.clock = SimulatedClock(T0)
+        self.late = 0
         self.worlds = {name: World() for name in HOSTS}
         self.fuse = Fuse()
-        self.faults: dict[str, Faults] = {name: FusedFaults(self.fuse) for name in HOSTS}
+        self.errands = Errands()
+        self.hands = LateHands(0)
+        self.faults: dict[str, Faults] = {name: BusySite(self) for name in HOSTS}
         self.sites = {name: self._site(name, self.faults[name]) for name in HOSTS}
         self.eyes = {name: self._site(name) for name in HOSTS}
         self._url = database_url
@@ -131,8 +197,9 @@ class Rig:
         return SimulatedSite(name, HOSTS[name], FLAVORS, LIMITS[name], self.clock, faults, world=self.worlds[name])
 
     def _start(self) -> Almanac:
-        database = FusedDatabase(self._url, self.fuse)
-        return compose(database, Vault(self._key), list(self.sites.values()), PROFILES, Rules(), self.clock)
+        self.hands = hands = LateHands(self.late)
+        database, vault, sites = FusedDatabase(self._url, self.fuse), Vault(self._key), list(self.sites.values())
+        return compose(database, vault, sites, PROFILES, Rules(), self.clock, lambda _: hands)
 
     def another(self) -> Almanac:
         """A second Almanac beside the present one, as another process on the same database is."""
