@@ -10,7 +10,7 @@ LOCKED := $(UV) pip compile --quiet --universal --python-version 3.11 --generate
 .PHONY: help setup setup-test demo test lint unit property contract integration e2e format bench pictures reference lock clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9 -]+:.*## / { printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: setup ## See it all: book a Spark platform, map the Gaia sky on it, give it back
 	@$(RUN) -m almanac.demo
