@@ -93,10 +93,10 @@ def test_a_cluster_runs_as_a_user_of_its_own_without_privileges(probed):
 
 def test_a_cluster_sees_nothing_of_another(probed):
     probed.start(probed.spec("victim"))
-    victim = probed.until(lambda: (seen := probed.seen("victim")).done == 4 and seen)
+    victim = probed.until(lambda: (seen := probed.seen("victim")).done >= 4 and seen)
     (probed.home("victim") / "paper.tex").write_text("draft")
     probed.start(probed.spec("thief"))
-    probed.until(lambda: probed.seen("thief").done == 4)
+    probed.until(lambda: probed.seen("thief").done >= 4)
     control = probed.control("victim").resolve()
     port = int(victim.endpoints["connect"].rpartition(":")[2])
     facts = ask(

@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -67,15 +69,15 @@ def lab(make_lab, monkeypatch):
     return make_lab
 
 
-def opened(path: Path) -> None:
-    """Let others walk to a path; what isn't root's secret in pytest's own directories."""
-    for above in path.parents:
-        if above.stat().st_uid == os.geteuid() and above != above.parent:
-            above.chmod(above.stat().st_mode | 0o001)
+@pytest.fixture
+def state() -> Iterator[Path]:
+    """A place that others can walk to; pytest's own directories stay closed, for other tests look at that meanwhile."""
+    with tempfile.TemporaryDirectory(prefix="almanac-open-") as directory:
+        Path(directory).chmod(0o711)
+        yield Path(directory) / "state"
 
 
-def test_without_namespaces_clusters_still_have_users_of_their_own(lab, state):
-    opened(state)
+def test_without_namespaces_clusters_still_have_users_of_their_own(lab):
     found = lab()
     assert "Namespaces are not possible here" in found.site.capacity().isolation
     seen = found.up()
@@ -87,8 +89,7 @@ def test_without_namespaces_clusters_still_have_users_of_their_own(lab, state):
     assert found.left() == []
 
 
-def test_without_namespaces_nothing_outlives_its_keeper_for_long(lab, state):
-    opened(state)
+def test_without_namespaces_nothing_outlives_its_keeper_for_long(lab):
     found = lab()
     found.up()
     for keeper in found.processes(saying="sites.local.keeper"):
@@ -99,8 +100,7 @@ def test_without_namespaces_nothing_outlives_its_keeper_for_long(lab, state):
     found.ready()
 
 
-def test_without_namespaces_what_slips_away_is_known_by_its_user(lab, state):
-    opened(state)
+def test_without_namespaces_what_slips_away_is_known_by_its_user(lab):
     escape = (
         f"import os\nif os.fork() == 0:\n os.setsid()\n os.execve('/bin/sleep', ['{SLIPPED}', '600'], {{}})\nos.wait()"
     )
@@ -123,9 +123,8 @@ def slipped() -> list[int]:
     ]
 
 
-def test_a_directory_that_the_users_cannot_enter_is_named(lab, tmp_path):
-    opened(tmp_path)
-    closed = tmp_path / "closed"
+def test_a_directory_that_the_users_cannot_enter_is_named(lab, state):
+    closed = state.parent / "closed"
     closed.mkdir(mode=0o700)
     found = lab(closed / "state")
     with pytest.raises(Permanent, match=rf"{closed} can't be entered by other users.*chmod o\+x"):
