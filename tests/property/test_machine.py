@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -33,7 +34,7 @@ from almanac.core.bookings import BookingTarget
 from almanac.core.errors import AlmanacError
 from almanac.core.ports import LeaseOrder, NoRoom, Permanent, Temporary
 from almanac.core.windows import Window
-from almanac.services.requests import BookingRequest
+from almanac.services.requests import AvailabilityQuery, BookingRequest
 from almanac.services.views import BookingView
 from almanac.sites.simulated import Killed, SimulatedSite
 
@@ -50,6 +51,7 @@ requests = st.builds(
     site=st.none() | sites,
 )
 errors = st.sampled_from([Temporary("busy"), Temporary("busy", 90 * SECOND), Permanent("impossible"), NoRoom("full")])
+FAILURES = ("impossible", "full")
 STEPS = {"capacity": 0, "observe": 0, "hold": 1, "give_back": 1, "start": 3, "stop": 3}
 """Calls of a site, and their checkpoints."""
 calls = st.sampled_from(sorted(STEPS))
@@ -111,6 +113,19 @@ class Life(RuleBasedStateMachine):
         made = self.asked(book, killed_after)
         return None if made is None else made.id
 
+    @rule(target=ids, request=requests, pick=st.integers(0, 4))
+    def book_what_was_found(self, request: BookingRequest, pick: int):
+        query = AvailabilityQuery(request.profile, request.duration, request.seats, site=request.site)
+        found = self.asked(lambda: self.rig.app.finder.availability(ADA, query, self.rig.clock()))
+        if found is None or not found.offers:
+            return multiple()
+        offer = found.offers[pick % len(found.offers)]
+        made = self.booked(replace(request, start=offer.start, site=offer.site))
+        with self.rig.app.database.read() as unit:
+            metered = unit.ledger.metered("gaia", offer.site)
+        assert made is not None or metered, f"what was found can't be booked: {offer}"
+        return multiple() if made is None else made
+
     @rule(target=ids, request=requests, ahead=st.none() | minutes)
     def offer(self, request: BookingRequest, ahead: timedelta | None):
         request = self.placed(request, ahead)
@@ -151,8 +166,7 @@ class Life(RuleBasedStateMachine):
             assert longer is not None or metered, "what was said to be possible was refused"
 
     def placed(self, request: BookingRequest, ahead: timedelta | None) -> BookingRequest:
-        start = None if ahead is None else self.rig.clock() + ahead
-        return BookingRequest(request.profile, request.duration, start, request.seats, site=request.site)
+        return replace(request, start=None if ahead is None else self.rig.clock() + ahead)
 
     def asked(self, ask: Callable[[], T], killed_after: int | None = None, which: str | None = None) -> T | None:
         """Ask Almanac (about a booking), and note the answer; None when it refuses. If it is killed meanwhile, ask again."""
@@ -274,6 +288,7 @@ class Life(RuleBasedStateMachine):
         for faults in self.rig.faults.values():
             faults.clear()
         self.rig.errands.clear()
+        self.rig.fuse.put_out()
         for tick in range(QUIET_WITHIN):
             self.rig.clock.advance(timedelta(0) if tick < 10 else 19 * SECOND)
             self.tick(deaths)
@@ -303,7 +318,7 @@ class Life(RuleBasedStateMachine):
     @invariant()
     def events_explain(self) -> None:
         truths.events_explain(self.rig)
-        truths.failures_have_cause(self.rig, ("impossible", "full"))
+        truths.failures_have_cause(self.rig, FAILURES)
 
     def teardown(self) -> None:
         """At the end of all bookings nothing is left but the warm pool."""

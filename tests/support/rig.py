@@ -116,8 +116,10 @@ class LateHands:
         self._busy.add(subject)
 
         def run() -> None:
-            work()
-            self._busy.discard(subject)
+            try:
+                work()
+            finally:
+                self._busy.discard(subject)
 
         if self._late:
             self.errands.append(Errand(self._late, run))

@@ -6,7 +6,7 @@ Also what follows, for people and the ledger, when the loop finds a cluster read
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -109,22 +109,30 @@ class Duties:
         project = booking.project if booking else None
         unit.events.append(EventRow(now, kind, lifecycle.ALMANAC, message, row.booking_id, row.id, project))
 
-    def starting(self, row: ClusterRow, why: str, secrets: str, now: datetime) -> None:
-        """A cluster is about to be built, mended or converged: write that down, and tell its person of the first two."""
-        ready = why == "converge" and row.phase is Phase.READY
+    def starting(
+        self, cluster: str, why: str, new_secrets: Callable[[ClusterRow], str], now: datetime
+    ) -> ClusterRow | None:
+        """A cluster is about to be built, mended or converged: write that down, and tell its person of the first two.
+
+        Returns:
+            The row to go by: people may have changed it since it was decided. None: it isn't wanted any more.
+        """
         with self._database.write() as unit:
-            unit.clusters.record(
-                row.id,
-                now,
-                phase=Phase.READY if ready else Phase.STARTING,
-                secrets=secrets,
-                build_started_at=row.build_started_at or now,
-            )
+            row = unit.clusters.get(cluster)
+            if row is None or row.target is ClusterTarget.GONE:
+                return None
+            facts: dict[str, Any] = {
+                "phase": Phase.READY if why == "converge" and row.phase is Phase.READY else Phase.STARTING,
+                "secrets": row.secrets or new_secrets(row),
+                "build_started_at": row.build_started_at or now,
+            }
+            unit.clusters.record(cluster, now, **facts)
             if why == "build":
                 self._tell(unit, row, "building", "The cluster is being built.", now)
             elif why in {"dead", "gone"}:
                 message = f"The cluster is being mended: {row.last_error or 'it had stopped'}"
                 self._tell(unit, row, "mending", message, now)
+        return replace(row, **facts)
 
     def ready(self, row: ClusterRow, facts: Mapping[str, Any], now: datetime) -> None:
         """A cluster became usable: write that down, measure the build and tell its person, all at once."""

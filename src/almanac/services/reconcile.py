@@ -139,7 +139,7 @@ class Reconciler:
             case GiveBack(lease, handle, again):
                 self._give_back(leases[lease], handle, again=again)
             case Start(cluster, why):
-                self._start(clusters[cluster], why)
+                self._start(cluster, why)
             case Stop(cluster, handle):
                 self._stop(clusters[cluster], handle)
             case EndOrphan():
@@ -156,7 +156,8 @@ class Reconciler:
         except SiteError as error:
             self._lease_trouble(row, error)
         else:
-            self._lease(row.id, if_window=row.window, phase=Phase.READY, attempts=0, not_before=None, last_error=None)
+            ready = {"phase": Phase.READY, "attempts": 0, "not_before": None, "last_error": None}
+            self._lease(row.id, if_window=row.window, if_order=row.order, **ready)
 
     def _give_back(self, row: LeaseRow, handle: Handle | None, *, again: bool) -> None:
         try:
@@ -167,22 +168,24 @@ class Reconciler:
         else:
             self._lease(row.id, phase=Phase.ABSENT if again else Phase.GONE, handle=None, attempts=row.attempts + again)
 
-    def _start(self, row: ClusterRow, why: str) -> None:
-        site = self._catalogue.site(row.site)
-        spec, sealed = row.spec, row.secrets
-        if sealed is None:  # secrets are made at build, and saved before anything uses them
-            sealed = self._vault.seal(self._vault.make(tuple(_plan(row.spec).seats)))
-        self._duties.starting(row, why, sealed, self._clock())
+    def _new_secrets(self, row: ClusterRow) -> str:
+        """Secrets are made at build, and saved before anything uses them."""
+        return self._vault.seal(self._vault.make(tuple(_plan(row.spec).seats)))
+
+    def _start(self, cluster: str, why: str) -> None:
+        row = self._duties.starting(cluster, why, self._new_secrets, self._clock())
+        if row is None:
+            return
         try:
-            whole = _plan(row.spec).spec(row.id, row.lease_id, row.profile, self._vault.open(sealed))
-            for handle in site.start(whole):
+            whole = _plan(row.spec).spec(row.id, row.lease_id, row.profile, self._vault.open(row.secrets or ""))
+            for handle in self._catalogue.site(row.site).start(whole):
                 self._cluster(row.id, handle=dict(handle))
         except SiteTrouble as trouble:  # another key: the operator can put the right one back
             self._cluster_trouble(row, Temporary(trouble.message))
         except SiteError as error:
             self._cluster_trouble(row, error)
         else:
-            self._cluster(row.id, if_spec=spec, spec_applied=True, attempts=0, not_before=None)
+            self._cluster(row.id, if_spec=row.spec, spec_applied=True, attempts=0, not_before=None)
 
     def _stop(self, row: ClusterRow, handle: Handle | None) -> None:
         failed = row.phase is Phase.FAILED
@@ -230,7 +233,9 @@ class Reconciler:
 
     def _lease_trouble(self, row: LeaseRow, error: SiteError) -> None:
         attempts = row.attempts + 1
-        if isinstance(error, Permanent) or (isinstance(error, NoRoom) and attempts >= NO_ROOM_TRIES):
+        # Until its window begins there is time: what is in the way may be a lease whose teardown takes long.
+        hopeless = isinstance(error, NoRoom) and attempts >= NO_ROOM_TRIES and row.window.start <= self._clock()
+        if isinstance(error, Permanent) or hopeless:
             self._duties.fail_lease(row, str(error), self._clock())
             return
         self._lease(row.id, attempts=attempts, not_before=self._later(attempts, error), last_error=str(error))

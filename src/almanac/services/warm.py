@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from almanac.core.bookings import Booking
+from almanac.core.bookings import Booking, Phase
 from almanac.core.capacity import Calendar
 from almanac.core.catalogue import Profile, claims_for, name_nodes
 from almanac.core.errors import AlmanacError
@@ -34,6 +34,7 @@ class Taken:
     """A warm cluster chosen for a booking, with the claims that it will be."""
 
     row: ClusterRow
+    lease: LeaseRow
     plan: Plan
     claims: list[Claim]
 
@@ -69,7 +70,7 @@ class WarmPool:
                 for claim in unit.claims.for_holder(row.id)
             ]
             if _fits(firm, {}, claims):
-                return Taken(row, plan, claims)
+                return Taken(row, lease, plan, claims)
         return None
 
     @staticmethod
@@ -81,7 +82,11 @@ class WarmPool:
         unit.clusters.record(
             row.id, now, booking_id=booking.id, spec=given.dumps(), spec_applied=False, last_active=None
         )
-        unit.leases.record(row.lease_id, now, holder=Holder.BOOKING, holder_id=booking.id)
+        # What the booking doesn't need of the lease goes back: later bookings count on it.
+        window = Window(taken.lease.window.start, booking.claim_window.end)
+        unit.leases.record(
+            row.lease_id, now, holder=Holder.BOOKING, holder_id=booking.id, window=window, phase=Phase.ABSENT
+        )
         unit.claims.remove(row.id)
 
     def take_down(self, now: datetime) -> None:

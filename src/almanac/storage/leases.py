@@ -48,6 +48,7 @@ class Leases(Repository):
         *,
         window: Window | None = None,
         if_window: Window | None = None,
+        if_order: str | None = None,
         **facts: Any,  # noqa: ANN401 - values of any column
     ) -> bool:
         """Write some columns only, so that the loop's facts and people's intent never overwrite each other.
@@ -57,12 +58,15 @@ class Leases(Repository):
             changed_at: aware UTC.
             window: a new window.
             if_window: write only while the window is still this one.
+            if_order: write only while the order is still this one.
             facts: column name -> value.
 
         Returns:
             Whether there was such a row.
         """
         statement = update(leases).where(_C.id == lease_id)
+        if if_order is not None:
+            statement = statement.where(_C.order == if_order)
         if if_window is not None:
             statement = statement.where(_C.window_start == if_window.start, _C.window_end == if_window.end)
         if window is not None:
