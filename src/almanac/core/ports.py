@@ -258,3 +258,70 @@ class Site(Protocol):
 
     def logs(self, handle: Handle, service: str | None, tail: int) -> Mapping[str, str]:
         """The last ``tail`` lines of each service's log, or of one service's."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeReport:
+    """What a machine of a cluster last told of itself, or that it hasn't joined yet.
+
+    Attributes:
+        node: its name in the cluster.
+        seen_at: when it last reported, by Almanac's clock, so that a node's wrong clock does no harm; None before it joined.
+        revision: number of the orders that it carries out; ``wanted`` is that of the newest.
+        services: service name -> ``starting``, ``ready``, ``ended`` or ``failed``.
+        doing: what it waits for now, in words.
+        trouble: why it can't go on, in words; empty when all is well.
+        last_active: when somebody last used it; None if never.
+        facts: what it found of itself: ``scratch`` (in words), ``gpus`` (count), ``cores``, ``memory_mib``.
+        saved_at: when the people's files and logs were last saved whole; None if never.
+        finished: it was told to stop, has saved everything and runs nothing any more.
+    """
+
+    cluster: str
+    node: str
+    wanted: int
+    revision: int = 0
+    seen_at: datetime | None = None
+    services: Mapping[str, str] = field(default_factory=dict)
+    doing: str = ""
+    trouble: str = ""
+    last_active: datetime | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    saved_at: datetime | None = None
+    finished: bool = False
+
+
+class NodeDesk(Protocol):
+    """Where one site's machines get their orders and report, over the network and without a password.
+
+    A machine boots with a short-lived join token, good for one use. It trades that for a token of its own, fetches its
+    orders, carries them out and reports. Orders may hold secrets: they are encrypted at rest and gone with ``forget``.
+    """
+
+    @property
+    def url(self) -> str:
+        """Where machines reach Almanac, such as ``https://almanac.example.org``."""
+
+    def invite(self, cluster: str, node: str, lifetime: timedelta) -> str:
+        """Expect a machine: a new one-time join token, which voids what this node had before (its tokens, its report)."""
+
+    def direct(self, cluster: str, node: str, orders: Mapping[str, Any]) -> int:
+        """Set what an invited node is to do, whether it has joined or not.
+
+        Args:
+            cluster: the cluster's id.
+            node: the node's name in it.
+            orders: see ``almanac.node.orders``. The same orders again are no news.
+
+        Returns:
+            Their revision, from 1.
+        """
+
+    def reports(self) -> tuple[NodeReport, ...]:
+        """Of every node that is expected or there."""
+
+    def logs(self, cluster: str, node: str) -> Mapping[str, str]:
+        """The last lines of each service's log, as the node last sent them."""
+
+    def forget(self, cluster: str) -> None:
+        """Void all tokens and orders of a cluster; not knowing it is fine."""
