@@ -136,6 +136,7 @@ class Platform:
         session, self._spark = self._spark, None
         if session is not None:
             connected: Any = session
+            connected.client.set_retry_policies(())  # its server may be gone, and the cluster ends anyway
             connected.release_session_on_close = tell_server
             connected.stop()
 

@@ -376,3 +376,23 @@ def fill(path: Path) -> None:
                 file.flush()
         except OSError:
             return
+
+
+def test_a_cluster_that_lost_its_uid_owns_its_files_under_the_next_one(lab, tmp_path):
+    lab.up()
+    before = uids.of(lab.control().resolve())
+    (lab.home() / "stars.txt").write_text("kept")
+    os.chown(lab.home() / "stars.txt", before, before)
+    for keeper in lab.processes(saying="sites.local.keeper"):
+        os.kill(keeper, signal.SIGKILL)
+    lab.until(lambda: not lab.processes())
+    uids.free(lab.control().resolve())
+    assert uids.allocate(tmp_path) == before  # somebody else has it now
+    try:
+        lab.start(lab.spec())
+        lab.ready()
+        after = uids.of(lab.control().resolve())
+        assert after not in {None, before}
+        assert {path.lstat().st_uid for path in lab.home().rglob("*")} == {after}
+    finally:
+        uids.free(tmp_path)

@@ -75,8 +75,9 @@ def _record(ground: Ground, place: Place, spec: ClusterSpec) -> None:
 
 def _furnish_homes(ground: Ground, place: Place, spec: ClusterSpec, uid: int | None) -> None:
     place.node.mkdir(mode=0o700, exist_ok=True)
-    if uid is not None:
-        os.chown(place.node, uid, uid)
+    if uid is not None and place.node.stat().st_uid != uid:
+        with trees.opened(place.node) as node:  # new, or its former uid was lost with the registry
+            trees.own(node, uid)
     for seat in spec.seats:
         home = place.home(seat.name)
         with trees.opened(place.node) as node, trees.parent_of(node, home / "any", make=True, owner=uid):

@@ -82,6 +82,25 @@ def _walk(directory: int, path: PurePosixPath, depth: int) -> Iterator[tuple[Pur
             continue  # gone since it was listed, or its owner keeps even himself out
 
 
+def own(root: int, uid: int) -> None:
+    """Give a directory and everything below it to a user and its group.
+
+    Symbolic links are changed themselves, never followed; what has a second name may be somebody else's and stays as it is.
+    """
+    os.fchown(root, uid, uid)
+    with os.scandir(root) as entries:
+        found = [(entry.name, entry.stat(follow_symlinks=False)) for entry in entries]
+    for name, facts in found:
+        if stat.S_ISDIR(facts.st_mode):
+            below = _open_directory(root, name)
+            try:
+                own(below, uid)
+            finally:
+                os.close(below)
+        elif facts.st_nlink == 1:
+            os.chown(name, uid, uid, dir_fd=root, follow_symlinks=False)
+
+
 @contextmanager
 def parent_of(root: int, path: PurePosixPath, make: bool = False, owner: int | None = None) -> Iterator[int]:
     """The descriptor of the directory that holds ``path`` below ``root``.

@@ -89,13 +89,13 @@ def test_awkward_names_are_kept(seat, name):
     assert seat.files() == {f"{name}/{name}": "new", f"{name}.old": "changed"}
 
 
-def test_links_devices_and_sockets_are_not_followed_or_saved(seat):
+def test_links_devices_and_sockets_are_not_followed_or_saved(seat, monkeypatch):
     seat.bring()
     (seat.home / "shadow").symlink_to("/etc/shadow")
     (seat.home / "etc").symlink_to("/etc")
     os.mkfifo(seat.home / "pipe")
     with socket.socket(socket.AF_UNIX) as listener:
-        os.chdir(seat.home)
+        monkeypatch.chdir(seat.home)
         listener.bind("socket")
         write(seat.home, "real.txt", "real")
         seat.save()
@@ -345,3 +345,23 @@ def _try_to_write(root: Path, name: str, text: str) -> bool:
     except (FileExistsError, NotADirectoryError, IsADirectoryError):
         return False
     return True
+
+
+def test_owning_a_tree_leaves_what_has_a_second_name(tmp_path):
+    outside, tree = tmp_path / "outside.txt", tmp_path / "tree"
+    outside.write_text("somebody else's")
+    (tree / "below").mkdir(parents=True)
+    (tree / "below/mine.txt").write_text("mine")
+    (tree / "below/link").symlink_to(outside)
+    (tree / "below/second-name").hardlink_to(outside)
+    changed = []
+
+    def own(fd: int, uid: int, gid: int) -> None:
+        changed.append((Path(f"/proc/self/fd/{fd}").readlink().name, uid))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fchown", own)
+        patch.setattr(os, "chown", lambda name, uid, gid, *, dir_fd, follow_symlinks: changed.append((name, uid)))
+        with trees.opened(tree) as root:
+            trees.own(root, 64_100)
+    assert sorted(changed) == [("below", 64_100), ("link", 64_100), ("mine.txt", 64_100), ("tree", 64_100)]
