@@ -14,9 +14,9 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from almanac.core.ports import Handle, Temporary
+from almanac.sites.folder import Folder
 from almanac.sites.local import cgroups, people, trees
 from almanac.sites.local.explained import explained
-from almanac.sites.local.folder import Folder
 from almanac.sites.local.ground import RECORD, SAVED, Ground, Place
 from almanac.sites.local.launch import STOP
 

@@ -12,8 +12,8 @@ from datetime import timedelta
 from pathlib import Path, PurePosixPath
 
 from almanac.core.ports import ClusterSpec, Permanent, PlacedNode
+from almanac.sites.folder import Folder
 from almanac.sites.local import cgroups, lock, processes, uids
-from almanac.sites.local.folder import Folder
 from almanac.sites.local.isolation import Isolation
 from almanac.sites.local.launch import LOCK, STOP
 from almanac.spark.layout import Layout

@@ -17,9 +17,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from almanac.sites.folder import Folder
 from almanac.sites.local import cgroups, lock, processes, relay, sandbox
 from almanac.sites.local.activity import Activity
-from almanac.sites.local.folder import Folder
 from almanac.sites.local.launch import LAUNCH, LOCK, PORTS, STATUS, STOP, Launch
 from almanac.sites.local.report import report
 from almanac.sites.local.watched import PortTaken, Watched, telling_line

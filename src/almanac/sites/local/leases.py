@@ -7,7 +7,7 @@ from pathlib import Path
 
 from almanac.core.ports import Handle, LeaseOrder, LeaseState, SeenLease
 from almanac.core.windows import Window
-from almanac.sites.local.folder import Folder
+from almanac.sites.folder import Folder
 
 
 def write(directory: Path, order: LeaseOrder) -> Handle:

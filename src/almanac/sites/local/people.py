@@ -15,9 +15,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from almanac.core.ports import Permanent
+from almanac.sites.folder import Folder
 from almanac.sites.local import trees
 from almanac.sites.local.explained import explained
-from almanac.sites.local.folder import Folder
 from almanac.sites.local.trees import Stamp
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from almanac.core.ports import ClusterSpec
-from almanac.sites.local.folder import Folder
+from almanac.sites.folder import Folder
 from almanac.sites.local.sandbox import listen
 from almanac.spark.layout import fixed_ports, port_names
 from almanac.spark.service import Service

@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from almanac.core.ports import Temporary
+from almanac.sites.folder import Folder
 from almanac.sites.local import lock, processes
-from almanac.sites.local.folder import Folder
 
 REGISTRY = Path("/var/lib/almanac/uids")
 FIRST, COUNT = 64100, 800

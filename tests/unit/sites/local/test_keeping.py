@@ -138,7 +138,7 @@ def test_what_was_known_of_use_is_kept():
 
 
 def test_long_logs_keep_their_end(tmp_path, monkeypatch):
-    from almanac.sites.local.folder import Folder
+    from almanac.sites.folder import Folder
 
     monkeypatch.setattr(keeper, "_LONGEST_LOG", 100)
     monkeypatch.setattr(keeper, "_KEPT_LOG", 10)

@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from almanac.core.ports import Permanent, Temporary
+from almanac.sites.folder import Folder
 from almanac.sites.local import trees
-from almanac.sites.local.folder import Folder
 from almanac.sites.local.people import Desk, checked
 
 PLENTY = 2**30

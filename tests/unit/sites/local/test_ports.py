@@ -8,8 +8,8 @@ import pytest
 from tests.support.lab import NODE, SECRETS
 
 from almanac.core.ports import ClusterSpec, PlacedNode, Seat
+from almanac.sites.folder import Folder
 from almanac.sites.local import ports
-from almanac.sites.local.folder import Folder
 from almanac.spark.service import Service
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from almanac.core.ports import LeaseOrder, LeaseState
 from almanac.core.windows import Window
+from almanac.sites.folder import Folder
 from almanac.sites.local import leases, lock
-from almanac.sites.local.folder import Folder
 
 NOW = datetime(2026, 3, 1, 9, tzinfo=UTC)
 HOUR = timedelta(hours=1)
