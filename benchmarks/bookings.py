@@ -37,10 +37,10 @@ from almanac.core.catalogue import Profile
 from almanac.core.ports import Limits
 from almanac.core.resources import Flavor, Host, Resources
 from almanac.factory import Almanac, compose, wall_clock
-from almanac.services.bookings import Rules
 from almanac.services.caller import Caller, Role
 from almanac.services.records import load_order
 from almanac.services.requests import BookingRequest
+from almanac.services.rules import Rules
 from almanac.services.vault import Vault
 from almanac.sites.simulated import SimulatedSite
 from almanac.sites.simulated.world import LeaseRecord

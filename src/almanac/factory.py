@@ -16,10 +16,11 @@ from almanac.core.ports import Limits, Permanent, Site
 from almanac.core.resources import Flavor, Host, Resources
 from almanac.services.access import Access
 from almanac.services.accounts import Accounts
-from almanac.services.bookings import Bookings, Rules
+from almanac.services.bookings import Bookings
 from almanac.services.calendars import Calendars
 from almanac.services.catalogue import Catalogue
 from almanac.services.changes import Changes
+from almanac.services.choosing import Chooser
 from almanac.services.duties import Duties
 from almanac.services.finding import Finder
 from almanac.services.hands import Hands, InOrder, SideBySide
@@ -29,6 +30,7 @@ from almanac.services.ledger import Ledger
 from almanac.services.profile_file import ProfileFile, merged, read
 from almanac.services.projects import Projects
 from almanac.services.reconcile import Reconciler
+from almanac.services.rules import Rules
 from almanac.services.vault import Vault
 from almanac.services.warm import WarmPool
 from almanac.settings import Settings
@@ -99,11 +101,12 @@ def compose(
         hands: makes what does a tick's work, given what to call when some of it is done.
     """
     wake = threading.Event()
-    catalogue = Catalogue(database, sites, profiles)
+    catalogue = Catalogue(database, sites, profiles, rules.terms)
     calendars = Calendars(database, catalogue)
-    warm = WarmPool(database, catalogue, calendars)
     leads = Leads(database, catalogue)
-    finder = Finder(catalogue, calendars, leads)
+    chooser = Chooser(database, catalogue, rules)
+    warm = WarmPool(database, catalogue, calendars, chooser)
+    finder = Finder(catalogue, calendars, leads, chooser)
     duties = Duties(database, catalogue, calendars, warm)
     return Almanac(
         database=database,

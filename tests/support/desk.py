@@ -17,9 +17,9 @@ from almanac.core.errors import NoCapacity
 from almanac.core.ports import Limits
 from almanac.core.resources import Flavor, Host, Resources
 from almanac.factory import Almanac, compose
-from almanac.services.bookings import Rules
 from almanac.services.caller import Caller, Role
 from almanac.services.requests import BookingRequest
+from almanac.services.rules import Rules
 from almanac.services.vault import Vault
 from almanac.sites.simulated import SimulatedSite
 from almanac.storage.database import Database

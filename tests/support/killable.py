@@ -19,9 +19,9 @@ from almanac.core.bookings import BookingStatus
 from almanac.core.catalogue import Profile
 from almanac.core.ports import ClusterSpec, Handle, LeaseOrder
 from almanac.factory import Almanac, compose
-from almanac.services.bookings import Rules
 from almanac.services.caller import Caller, Role
 from almanac.services.requests import BookingFilter, BookingRequest
+from almanac.services.rules import Rules
 from almanac.services.vault import Vault
 from almanac.sites.local.site import LocalSite
 from almanac.storage.database import Database

@@ -15,8 +15,8 @@ from almanac.core.ports import Limits, PlacedNode
 from almanac.core.resources import Flavor, Host, Resources
 from almanac.core.windows import Window
 from almanac.factory import Almanac, compose
-from almanac.services.bookings import Rules
 from almanac.services.caller import Caller, Role
+from almanac.services.rules import Rules
 from almanac.services.vault import Vault
 from almanac.sites.simulated import Faults, Killed, SimulatedClock, SimulatedSite, World
 from almanac.storage.database import Database

@@ -31,6 +31,7 @@ class Profile:
         warn_before: how long before such a release, and before the end, people are warned.
         warm: clusters kept ready for walk-ins.
         sites: site names that offer it; empty means all that have its flavors.
+        data: label of the data that it works on; sites where that lies come first.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Profile:
     warn_before: timedelta = timedelta(minutes=10)
     warm: int = 0
     sites: tuple[str, ...] = ()
+    data: str = ""
 
     def workers_for(self, seats: int) -> int:
         """Workers that a number of seats needs, between the profile's bounds."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import datetime
 
 from almanac.core.bookings import Booking, BookingStatus, BookingTarget
 from almanac.core.capacity import Calendar
@@ -12,28 +12,23 @@ from almanac.core.catalogue import Profile, claims_for, name_nodes, placements_o
 from almanac.core.errors import AlmanacError, Conflict, StaleOffer, WrongState
 from almanac.core.placement import Offer, Request, earliest
 from almanac.core.resources import Holder
+from almanac.core.windows import Window
 from almanac.services import lifecycle, limits
 from almanac.services.calendars import Calendars, Change
 from almanac.services.caller import Caller
 from almanac.services.catalogue import Catalogue
+from almanac.services.choosing import NO_ROOM, Ask
 from almanac.services.finding import Finder
 from almanac.services.leads import Leads
 from almanac.services.lookup import ENDABLE, changeable, fresh, new_id, status_of, visible
 from almanac.services.requests import BookingFilter, BookingRequest, check_duration, project_for, spoken, start_of
+from almanac.services.rules import Rules
 from almanac.services.showing import Showing
 from almanac.services.views import BookingView
 from almanac.services.warm import WarmPool
 from almanac.storage.database import Database
 
 _PAGE = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """The operator's rules on booking."""
-
-    offer_held_for: timedelta = timedelta(minutes=10)
-    require_grants: bool = False
 
 
 class Bookings:
@@ -144,10 +139,14 @@ class Bookings:
         profile = self._catalogue.profile(request.profile)
         check_duration(profile, request.duration)
         start = start_of(request.start, now)
-        for site in self._catalogue.offering(profile, now, request.site):
+        window = Window.lasting(start, request.duration)
+        ask = Ask(profile, request.seats, window, project, request.site, request.data)
+        choice = self._finder.choose(ask, now)
+        for site in choice.sites:
             with self._calendars.changing(site, now) as change:
                 found = self._place(change.calendar, site, profile, request, start, now)
                 if found is None:
+                    choice = choice.refused(site, NO_ROOM)
                     continue
                 booking = Booking(
                     id=new_id(caller.person, key or ""),
@@ -164,8 +163,8 @@ class Bookings:
                     expires_at=now + self._rules.offer_held_for if offer else None,
                     title=request.title,
                 )
-                return self._write(change, booking, found, now)
-        raise self._finder.refused(profile, request, start, now)
+                return self._write(change, booking, found, choice.why(site), now)
+        raise self._finder.refused(ask, now)
 
     def _place(
         self, calendar: Calendar, site: str, profile: Profile, request: BookingRequest, start: datetime, now: datetime
@@ -175,12 +174,13 @@ class Bookings:
         soonest = max(start, now + candidate.lead_time)
         return earliest(candidate, Request(request.seats, request.duration), start, now, not_after=soonest)
 
-    def _write(self, change: Change, booking: Booking, found: Offer, now: datetime) -> BookingView:
+    def _write(self, change: Change, booking: Booking, found: Offer, why: str, now: datetime) -> BookingView:
         """In one transaction: check quotas, take a warm cluster or the place, write everything."""
         limits.check(change.unit, booking, now, require_grants=self._rules.require_grants, new=True)
         offered = booking.target is BookingTarget.OFFERED
-        if not offered and booking.window.start <= now and self._from_warm_pool(change, booking, now):
-            return self._showing.one(change.unit, booking, now)
+        if not offered and booking.window.start <= now and self._from_warm_pool(change, booking, why, now):
+            cluster = change.unit.clusters.for_booking(booking.id)
+            return self._showing.made(booking, cluster, now, why)
         holder = Holder.OFFER if offered else Holder.BOOKING
         change.unit.bookings.add(booking)
         claims = claims_for(
@@ -188,15 +188,15 @@ class Bookings:
         )
         change.put(booking.id, claims)
         if offered:
-            message = f"Offered until {booking.expires_at:%H:%M} UTC."
+            message = f"Offered until {booking.expires_at:%H:%M} UTC{_at_site(change, booking, why)}"
             lifecycle.tell(change.unit, booking, now, "offered", message, booking.owner)
-            return self._showing.made(booking, None, now)
+            return self._showing.made(booking, None, now, why)
         cluster = lifecycle.confirm(change.unit, booking, name_nodes(found.placements), now, booking.owner)
-        message = f"Booked {booking.profile} at {booking.site}."
+        message = f"Booked {booking.profile}{_at_site(change, booking, why)}"
         lifecycle.tell(change.unit, booking, now, "booked", message, booking.owner)
-        return self._showing.made(booking, cluster, now)
+        return self._showing.made(booking, cluster, now, why)
 
-    def _from_warm_pool(self, change: Change, booking: Booking, now: datetime) -> bool:
+    def _from_warm_pool(self, change: Change, booking: Booking, why: str, now: datetime) -> bool:
         taken = self._warm.find(change.unit, change.calendar, booking)
         if taken is None:
             return False
@@ -204,7 +204,7 @@ class Bookings:
         self._warm.give(change.unit, taken, booking, now)
         change.put(booking.id, taken.claims)
         lifecycle.hold_in_ledger(change.unit, booking, now, booking.owner)
-        message = f"Booked {booking.profile} at {booking.site}, from the warm pool."
+        message = f"Booked {booking.profile} from the warm pool{_at_site(change, booking, why)}"
         lifecycle.tell(change.unit, booking, now, "booked", message, booking.owner)
         return True
 
@@ -297,6 +297,7 @@ class Bookings:
                 page = unit.bookings.list(
                     owner=caller.person if wanted.mine else None,
                     project=wanted.project,
+                    site=wanted.site,
                     projects=caller.projects,
                     overlapping=wanted.within,
                     after_id=after,
@@ -309,3 +310,9 @@ class Bookings:
             if len(page) < max(_PAGE, wanted.limit + 1):
                 return found, None
             after = page[-1].id
+
+
+def _at_site(change: Change, booking: Booking, why: str) -> str:
+    """Where a booking is, why there, and whether that is reserved; the end of a sentence, and more."""
+    best_effort = "" if change.capacity.reserved else " Best effort, not reserved."
+    return f" at {booking.site}{f': {why}' if why else ''}.{best_effort}"

@@ -7,28 +7,46 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from almanac.core.catalogue import Profile
+from almanac.core.choosing import Terms
 from almanac.core.errors import AlmanacError, NotFound, NotOffered, SiteTrouble, UnknownProfile
 from almanac.core.ports import Limits, Site, SiteCapacity, SiteError
 from almanac.core.resources import Flavor, Resources
 from almanac.core.windows import Window
+from almanac.services.asking import Asking
 from almanac.services.views import NodeView, ProfileView, SiteView
 from almanac.storage.database import Database
 
 _FRESH = timedelta(seconds=30)
 _DRAINED_FRESH = timedelta(seconds=1)
+_PATIENCE_S = 2.0
 
 
 class Catalogue:
     """The sites of this Almanac and the profiles that people book.
 
     A site's capacity is asked for at most every 30 seconds; while a site is in trouble its last known capacity stands.
+
+    Args:
+        database: where it is kept which sites are drained.
+        sites: in the operator's order of preference.
+        profiles: what people book.
+        terms: prices and data, by site.
     """
 
-    def __init__(self, database: Database, sites: Sequence[Site], profiles: Sequence[Profile]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        sites: Sequence[Site],
+        profiles: Sequence[Profile],
+        terms: Mapping[str, Terms] | None = None,
+    ) -> None:
         self._database = database
+        self._terms = dict(terms or {})
+        self._asking: Asking[SiteCapacity] = Asking(_PATIENCE_S)
+        self._asked: dict[str, datetime] = {}
         self._sites = {site.name: site for site in sites}
         self._profiles = {profile.name: profile for profile in profiles}
-        self._known: dict[str, tuple[datetime, SiteCapacity]] = {}
+        self._known: dict[str, SiteCapacity] = {}
         self._trouble: dict[str, str] = {}
         self._drained: tuple[datetime, frozenset[str]] | None = None
         self._lock = threading.Lock()
@@ -74,22 +92,42 @@ class Catalogue:
             SiteTrouble: it has never answered.
         """
         with self._lock:
-            known = self._known.get(site)
-            if known is not None and now - known[0] < _FRESH:
-                return known[1]
+            known, asked = self._known.get(site), self._asked.get(site)
+            # A site in trouble, too, is asked every 30 s only: whoever asks may have to wait.
+            if known is not None and asked is not None and now - asked < _FRESH:
+                return known
         try:
-            fresh = self.site(site).capacity()
+            fresh = self._asking.ask(site, self.site(site).capacity)
         except SiteError as error:
-            self._trouble[site] = str(error)
+            with self._lock:
+                self._trouble[site] = str(error)
+                self._asked[site] = now
             if known is None:
                 raise SiteTrouble(
                     f"The site {site} doesn't answer: {error}", hint="Try another site, or later."
                 ) from None
-            return known[1]
+            return known
         with self._lock:
-            self._known[site] = (now, fresh)
+            self._known[site], self._asked[site] = fresh, now
             self._trouble.pop(site, None)
         return fresh
+
+    def trouble(self, site: str) -> str | None:
+        """Why the site didn't answer when it was last asked; None if it did."""
+        return self._trouble.get(site)
+
+    def terms(self, site: str) -> Terms:
+        """Its prices, and the data that lies there."""
+        return self._terms.get(site, Terms())
+
+    def price(self, site: str, profile: str, seats: int, now: datetime) -> float:
+        """What a profile costs at a site for an hour; 0 for one that the catalogue or the site doesn't have any more."""
+        if site not in self._terms or profile not in self._profiles:
+            return 0.0
+        try:
+            return self._terms[site].price(self._profiles[profile].groups(seats, self.flavors(site, now)))
+        except (AlmanacError, KeyError):
+            return 0.0
 
     def limits(self, site: str, now: datetime) -> Limits:
         """The site's limits; the usual ones for a site that is gone or has never answered."""
@@ -191,8 +229,17 @@ class Catalogue:
         moment = Window(now, now + timedelta(microseconds=1))
         used = sum((claim.resources for claim in claims if claim.window.overlaps(moment)), Resources())
         hosts = tuple((host.name, host.resources) for host in known.hosts)
-        trouble_text = self._trouble.get(name)
-        return SiteView(name, known.reserved, known.isolation, drained, trouble_text, hosts, total, total - used)
+        return SiteView(
+            name,
+            known.reserved,
+            known.isolation,
+            drained,
+            self.trouble(name),
+            hosts,
+            total,
+            total - used,
+            tuple(sorted(self.terms(name).data)),
+        )
 
     def set_drained(self, name: str, now: datetime | None) -> None:
         """Stop (or, with None, resume) placing bookings at a site; what runs there goes on."""

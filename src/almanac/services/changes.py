@@ -14,7 +14,6 @@ from almanac.core.ledger import node_seconds
 from almanac.core.resources import Claim, Holder, NodeGroup
 from almanac.core.windows import Window, utc
 from almanac.services import lifecycle, limits
-from almanac.services.bookings import Rules
 from almanac.services.calendars import Calendars, Change
 from almanac.services.caller import Caller
 from almanac.services.catalogue import Catalogue
@@ -22,6 +21,7 @@ from almanac.services.leads import Leads
 from almanac.services.lookup import ENDABLE, changeable, fresh, status_of, visible
 from almanac.services.records import Plan, dump_nodes, seat_files
 from almanac.services.requests import SHORTEST, spoken
+from almanac.services.rules import Rules
 from almanac.services.showing import Showing
 from almanac.services.vault import Vault
 from almanac.services.views import BookingView, ExtensionView

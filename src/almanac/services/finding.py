@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from almanac.core import placement
 from almanac.core.capacity import Calendar
 from almanac.core.catalogue import Profile
-from almanac.core.errors import NoCapacity
+from almanac.core.choosing import Choice
+from almanac.core.errors import NoCapacity, QuotaExceeded
 from almanac.core.placement import Candidate, Request
 from almanac.core.refusals import Refusal
 from almanac.core.windows import Window
 from almanac.services.calendars import Calendars
 from almanac.services.caller import Caller
 from almanac.services.catalogue import Catalogue
+from almanac.services.choosing import Ask, Chooser
 from almanac.services.leads import Leads
-from almanac.services.requests import AvailabilityQuery, BookingRequest, check_duration, start_of
+from almanac.services.requests import AvailabilityQuery, check_duration, project_for, start_of
 from almanac.services.views import AvailabilityView, OfferView
 
 _LOOK_AHEAD = timedelta(days=28)
@@ -26,10 +29,11 @@ _LOOK_AHEAD = timedelta(days=28)
 class Finder:
     """Looks at the calendars; writes nothing."""
 
-    def __init__(self, catalogue: Catalogue, calendars: Calendars, leads: Leads) -> None:
+    def __init__(self, catalogue: Catalogue, calendars: Calendars, leads: Leads, chooser: Chooser) -> None:
         self._catalogue = catalogue
         self._calendars = calendars
         self._leads = leads
+        self._chooser = chooser
 
     def candidate(self, site: str, profile: Profile, calendar: Calendar, now: datetime) -> Candidate:
         """A site as a candidate for a profile, with its limits and the measured build lead."""
@@ -45,42 +49,55 @@ class Finder:
             minimum_lease=limits.minimum_lease,
         )
 
-    def availability(self, _caller: Caller, query: AvailabilityQuery, now: datetime) -> AvailabilityView:
+    def choose(self, ask: Ask, now: datetime) -> Choice:
+        """The sites that something could go to, and what speaks for each; see ``Chooser.choose``."""
+        return self._chooser.choose(ask, now)
+
+    def availability(self, caller: Caller, query: AvailabilityQuery, now: datetime) -> AvailabilityView:
         """The next windows at full size, the largest size now, and what is short now if it doesn't fit now.
 
         Raises:
-            UnknownProfile, BadWindow, BadRequest, NotFound, SiteTrouble: as they say.
+            UnknownProfile, BadWindow, BadRequest, NotFound, NotOffered, QuotaExceeded, SiteTrouble: as they say.
         """
         profile = self._catalogue.profile(query.profile)
         check_duration(profile, query.duration)
         within = query.within or Window.lasting(now, _LOOK_AHEAD)
         start = max(now, start_of(within.start, now) if within.start > now else now)
         request = Request(query.seats, query.duration)
-        sites = self._catalogue.offering(profile, now, query.site)
-        with self._candidates(profile, sites, now) as candidates:
-            candidates[0].groups(query.seats)  # checks the number of seats
+        window, project = Window.lasting(start, query.duration), _payer(caller, query.project)
+        choice = self._chooser.choose(Ask(profile, query.seats, window, project, query.site, query.data), now)
+        with self._candidates(profile, choice.sites, now) as candidates:
             searched = Window(start, max(within.end, start + timedelta(seconds=1)))
             found = placement.offers(candidates, request, searched, now, query.limit)
             whole = Request(profile.max_seats, query.duration)
             largest = max(placement.largest(each, whole, start, now) for each in candidates)
             at_start = placement.offer_at(candidates, request, start, now)
-        offers = tuple(self._offer(offer, profile, now) for offer in found)
+        offers = tuple(self._offer(offer, profile, choice, now) for offer in found)
         refusal = at_start.to_json() if isinstance(at_start, Refusal) else None
         return AvailabilityView(offers, largest, refusal)
 
-    def refused(self, profile: Profile, request: BookingRequest, start: datetime, now: datetime) -> NoCapacity:
+    def refused(self, ask: Ask, now: datetime) -> NoCapacity:
         """The error that says what is short, when, and what would fit instead; other sites are looked at too."""
-        sites = self._catalogue.offering(profile, now, request.site)
-        everywhere = self._catalogue.offering(profile, now)
-        others = [site for site in everywhere if site not in sites]
-        with self._candidates(profile, sites, now) as asked, self._candidates(profile, others, now) as elsewhere:
-            answer = placement.offer_at(asked, Request(request.seats, request.duration), start, now, elsewhere)
+        request = Request(ask.seats, ask.window.duration)
+        sites = self._chooser.choose(ask, now).sites
+        others = [site for site in self._elsewhere(ask, now) if site not in sites]
+        # All at once, as locks are taken in the order of names.
+        with self._candidates(ask.profile, (*sites, *others), now) as candidates:
+            asked, elsewhere = candidates[: len(sites)], candidates[len(sites) :]
+            answer = placement.offer_at(asked, request, ask.window.start, now, elsewhere)
         if not isinstance(answer, Refusal):  # somebody cancelled between the two looks
             return NoCapacity("It was full a moment ago, and there is room now.", hint="Ask again.")
         hint = " ".join(alternative.message for alternative in answer.alternatives)
         return NoCapacity(
             answer.message, hint=hint or "See almanac sites for what there is.", details={"refusal": answer.to_json()}
         )
+
+    def _elsewhere(self, ask: Ask, now: datetime) -> tuple[str, ...]:
+        """Where it could go without the wish."""
+        try:
+            return self._chooser.choose(replace(ask, wish=None), now).sites
+        except QuotaExceeded:
+            return ()
 
     @contextmanager
     def _candidates(self, profile: Profile, sites: Sequence[str], now: datetime) -> Iterator[list[Candidate]]:
@@ -90,7 +107,7 @@ class Finder:
             calendars = {site: stack.enter_context(self._calendars.looking(site, now)) for site in sorted(sites)}
             yield [self.candidate(site, profile, calendars[site], now) for site in sites]
 
-    def _offer(self, offer: placement.Offer, profile: Profile, now: datetime) -> OfferView:
+    def _offer(self, offer: placement.Offer, profile: Profile, choice: Choice, now: datetime) -> OfferView:
         return OfferView(
             offer.site,
             offer.window.start,
@@ -98,4 +115,13 @@ class Finder:
             offer.seats,
             profile.workers_for(offer.seats),
             self._catalogue.reserved(offer.site, now),
+            choice.price(offer.site),
+            choice.why(offer.site),
         )
+
+
+def _payer(caller: Caller, asked: str | None) -> str | None:
+    """The project whose grants count: the one asked for, else the caller's only one."""
+    if asked is not None:
+        return project_for(caller, asked)
+    return next(iter(caller.roles)) if len(caller.roles) == 1 else None

@@ -32,7 +32,11 @@ def check(
         _check_count(unit, booking, project.max_bookings_per_person, now)
     if project is not None and project.max_nodes is not None:
         _check_nodes(unit, booking, project.max_nodes)
-    _check_grant(unit, booking, extra, require=require_grants)
+    need = node_seconds(nodes_of(booking), booking.window.start, booking.window.end) if extra is None else extra
+    of = (booking.project, booking.site, booking.window.start)
+    short = beyond_grant(unit, *of, need=need, nodes=nodes_of(booking), require=require_grants)
+    if short is not None:
+        raise short
 
 
 def _check_count(unit: Unit, booking: Booking, most: int, now: datetime) -> None:
@@ -57,17 +61,29 @@ def _check_nodes(unit: Unit, booking: Booking, most: int) -> None:
         )
 
 
-def _check_grant(unit: Unit, booking: Booking, extra: int | None, *, require: bool) -> None:
-    if not require and not unit.ledger.metered(booking.project, booking.site):
-        return
-    need = node_seconds(nodes_of(booking), booking.window.start, booking.window.end) if extra is None else extra
-    left = max(0, unit.ledger.balance(booking.project, booking.site, booking.window.start).available)
-    if need > left:
-        hours = left / 3600 / nodes_of(booking)
-        raise QuotaExceeded(
-            f"This needs {need / 3600:.1f} node-hours at {booking.site}; {booking.project} has {left / 3600:.1f} left there "
-            f"for {booking.window.start:%Y-%m-%d}.",
-            hint=f"It would do for {hours:.1f} h of this profile. Ask an operator for a grant."
-            if hours > 0
-            else "Ask an operator for a grant (almanac admin grants).",
-        )
+def beyond_grant(
+    unit: Unit, project: str, site: str, at: datetime, *, need: int, nodes: int, require: bool
+) -> QuotaExceeded | None:
+    """Why a project's grant at a site doesn't cover something; None when it does, or needn't.
+
+    Args:
+        unit: a transaction.
+        project: whose grants.
+        site: where.
+        at: the instant that they must cover.
+        need: node-seconds.
+        nodes: how many share them, for the hint.
+        require: whether a project without a grant at the site may book there.
+    """
+    if not require and not unit.ledger.metered(project, site):
+        return None
+    left = max(0, unit.ledger.balance(project, site, at).available)
+    if need <= left:
+        return None
+    hours = left / 3600 / nodes
+    return QuotaExceeded(
+        f"This needs {need / 3600:.1f} node-hours at {site}; {project} has {left / 3600:.1f} left there for {at:%Y-%m-%d}.",
+        hint=f"It would do for {hours:.1f} h of this profile. Ask an operator for a grant."
+        if hours > 0
+        else "Ask an operator for a grant (almanac admin grants).",
+    )

@@ -23,7 +23,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -77,6 +77,7 @@ class _ProfileEntry(BaseModel):
     warn_before: Duration = timedelta(minutes=10)
     warm: int = Field(ge=0, le=100, default=0)
     sites: tuple[str, ...] = ()
+    data: Name | Literal[""] = ""
 
 
 class _File(BaseModel):

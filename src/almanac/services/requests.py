@@ -29,6 +29,7 @@ class BookingRequest:
         start: None means now.
         project: None means the person's only project.
         site: None means any site that offers the profile.
+        data: label of the data that it works on, which sites that have it come first for; None means the profile's.
     """
 
     profile: str
@@ -38,11 +39,12 @@ class BookingRequest:
     project: str | None = None
     site: str | None = None
     title: str = ""
+    data: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class AvailabilityQuery:
-    """When could a profile be had? ``within`` None: from now on."""
+    """When could a profile be had? ``within`` None: from now on; ``project`` None: the person's only one, if any."""
 
     profile: str
     duration: timedelta
@@ -50,6 +52,8 @@ class AvailabilityQuery:
     within: Window | None = None
     site: str | None = None
     limit: int = 5
+    project: str | None = None
+    data: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,7 @@ class BookingFilter:
     within: Window | None = None
     limit: int = 100
     after: str | None = None
+    site: str | None = None
 
 
 def start_of(asked: datetime | None, now: datetime) -> datetime:

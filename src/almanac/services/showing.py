@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from almanac.core.bookings import Booking, BookingStatus, Phase, status
@@ -28,9 +29,9 @@ class Showing:
         """The view of one booking."""
         return self._view(booking, unit.clusters.for_booking(booking.id), now)
 
-    def made(self, booking: Booking, cluster: ClusterRow | None, now: datetime) -> BookingView:
-        """The view of a booking that was just made, with its cluster if it has one."""
-        return self._view(booking, cluster, now)
+    def made(self, booking: Booking, cluster: ClusterRow | None, now: datetime, why: str) -> BookingView:
+        """The view of a booking that was just made, with its cluster if it has one, and why it is at its site."""
+        return replace(self._view(booking, cluster, now), why=why)
 
     def many(self, unit: Unit, bookings: Sequence[Booking], now: datetime) -> list[BookingView]:
         """The views of several bookings, in their order."""
@@ -62,6 +63,7 @@ class Showing:
             eta=_eta(booking, cluster, state, self._leads.lead(booking.site, booking.profile, now), now),
             reason=cluster.last_error if cluster else None,
             warning=self._warning(booking, cluster, state, now),
+            price_per_hour=self._catalogue.price(booking.site, booking.profile, booking.seats, now),
         )
 
     def _warning(self, booking: Booking, cluster: ClusterRow | None, state: BookingStatus, now: datetime) -> str | None:

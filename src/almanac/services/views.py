@@ -30,6 +30,8 @@ class BookingView:
         reason: why it failed, or the last trouble while it is being mended.
         warning: what is about to happen to it, in a sentence.
         node_hours: what it holds or was charged, in node-hours.
+        price_per_hour: of all its nodes, in the operator's unit.
+        why: why it is at this site, told once, when it is made; empty where there was no choice.
     """
 
     id: str
@@ -53,11 +55,19 @@ class BookingView:
     eta: datetime | None = None
     reason: str | None = None
     warning: str | None = None
+    price_per_hour: float = 0.0
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class OfferView:
-    """A window in which a request would fit; nothing is held."""
+    """A window in which a request would fit; nothing is held.
+
+    Attributes:
+        reserved: whether its capacity would be truly held, rather than best effort.
+        price_per_hour: of all its nodes, in the operator's unit.
+        why: what speaks for this site, or against it, beside the others; empty where there is no choice.
+    """
 
     site: str
     start: datetime
@@ -65,6 +75,8 @@ class OfferView:
     seats: int
     workers: int
     reserved: bool
+    price_per_hour: float = 0.0
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +156,7 @@ class ProfileView:
 
 @dataclass(frozen=True, slots=True)
 class SiteView:
-    """A site, what it has, and what is free of it now."""
+    """A site, what it has, and what is free of it now; ``data`` are labels of what lies there."""
 
     name: str
     reserved: bool
@@ -154,6 +166,7 @@ class SiteView:
     hosts: tuple[tuple[str, Resources], ...]
     total: Resources
     free_now: Resources
+    data: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from almanac.core.windows import Window
 from almanac.services import lifecycle
 from almanac.services.calendars import Calendars
 from almanac.services.catalogue import Catalogue
+from almanac.services.choosing import Ask, Chooser
 from almanac.services.records import Plan, dump_nodes, seat_files, seat_names
 from almanac.storage.database import Database
 from almanac.storage.rows import ClusterRow, ClusterTarget, LeaseRow, LeaseTarget
@@ -42,10 +43,11 @@ class Taken:
 class WarmPool:
     """Keeps as many clusters ready per site and profile as the catalogue says, and gives them to walk-ins."""
 
-    def __init__(self, database: Database, catalogue: Catalogue, calendars: Calendars) -> None:
+    def __init__(self, database: Database, catalogue: Catalogue, calendars: Calendars, chooser: Chooser) -> None:
         self._database = database
         self._catalogue = catalogue
         self._calendars = calendars
+        self._chooser = chooser
 
     def adjust(self, now: datetime) -> None:
         """Take down warm clusters that are in the way, too many or too old; make the missing ones where there is room."""
@@ -110,7 +112,8 @@ class WarmPool:
                     self._make(site, profile, now)
 
     def _offered(self, profile: Profile, now: datetime) -> Sequence[str]:
-        return self._catalogue.offering(profile, now)[:1]
+        """Where walk-ins go first."""
+        return self._chooser.choose(Ask(profile, 1, Window.lasting(now, profile.max_duration)), now).sites[:1]
 
     def _drop_surplus(self, site: str, standing: list[ClusterRow], now: datetime) -> list[ClusterRow]:
         """Drop what is in the way of firm claims, more than wanted, or near its lease's end; return what stays."""

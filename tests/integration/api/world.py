@@ -17,9 +17,9 @@ from almanac.core.defaults import built_in_flavors, built_in_profiles, class_sea
 from almanac.core.ports import Limits
 from almanac.core.resources import Host, Resources
 from almanac.factory import Almanac, compose
-from almanac.services.bookings import Rules
 from almanac.services.caller import Caller, Role
 from almanac.services.requests import BookingRequest
+from almanac.services.rules import Rules
 from almanac.services.vault import Vault
 from almanac.services.views import BookingView
 from almanac.sites.simulated import SimulatedClock, SimulatedSite

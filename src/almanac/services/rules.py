@@ -1,0 +1,24 @@
+"""The operator's rules on booking."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from almanac.core.choosing import Terms
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The operator's rules on booking.
+
+    Attributes:
+        offer_held_for: how long an offer is held.
+        require_grants: whether a project without a grant at a site may book there.
+        terms: prices and data, by site; a site without any costs nothing and has no data.
+    """
+
+    offer_held_for: timedelta = timedelta(minutes=10)
+    require_grants: bool = False
+    terms: Mapping[str, Terms] = field(default_factory=dict)
