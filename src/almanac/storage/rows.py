@@ -215,3 +215,32 @@ class TokenRow:
     expires_at: datetime | None = None
     used_at: datetime | None = None
     revoked_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NodeRow:
+    """A machine that is expected in a cluster, or there.
+
+    Attributes:
+        join_hash: SHA-256, hex, of the token with which it may join once, until ``join_expires_at``.
+        token_hash: of the token that it has had since it joined; None before.
+        orders: encrypted; None before any were given.
+        revision: of the orders, from 1; 0 before any were given.
+        seen_at: when it last reported, to a few seconds.
+        report: what it last told, JSON-ready.
+        warning: what was odd about its joining, in words.
+    """
+
+    site: str
+    cluster: str
+    node: str
+    join_hash: str = field(repr=False)
+    join_expires_at: datetime
+    token_hash: str | None = field(default=None, repr=False)
+    orders: str | None = field(default=None, repr=False)
+    revision: int = 0
+    seen_at: datetime | None = None
+    last_active: datetime | None = None
+    saved_at: datetime | None = None
+    report: Mapping[str, Any] = field(default_factory=dict)
+    warning: str = ""

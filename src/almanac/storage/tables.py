@@ -216,6 +216,23 @@ class _Builds(TypedColumns):
     at: Named[datetime] = Column(UtcDateTime)
 
 
+class _Nodes(TypedColumns):
+    site: Named[str] = Column(primary_key=True)
+    cluster: Named[str] = Column(primary_key=True)
+    node: Named[str] = Column(primary_key=True)
+    join_hash: Named[str] = Column(unique=True)
+    join_expires_at: Named[datetime] = Column(UtcDateTime)
+    token_hash: Named[str | None] = Column(unique=True)
+    orders: Named[str | None]
+    revision: Named[int]
+    seen_at: Named[datetime | None] = Column(UtcDateTime)
+    last_active: Named[datetime | None] = Column(UtcDateTime)
+    saved_at: Named[datetime | None] = Column(UtcDateTime)
+    report: Named[Mapping[str, Any]] = Column(Json, nullable=False)
+    warning: Named[str]
+    tails: Named[Mapping[str, str]] = Column(Json, nullable=False)
+
+
 people = Table("people", metadata, _People)
 
 projects = Table("projects", metadata, _Projects)
@@ -301,3 +318,5 @@ site_settings = Table("site_settings", metadata, _SiteSettings)
 heartbeats = Table("heartbeats", metadata, _Heartbeats)
 
 builds = Table("builds", metadata, _Builds, Index("ix_builds_recent", "site", "profile", "id"))
+
+nodes = Table("nodes", metadata, _Nodes)

@@ -10,6 +10,7 @@ from almanac.storage.clusters import Clusters
 from almanac.storage.events import Events
 from almanac.storage.leases import Leases
 from almanac.storage.ledger import Ledger
+from almanac.storage.nodes import Nodes
 from almanac.storage.people import People
 from almanac.storage.sites import Sites
 
@@ -24,5 +25,6 @@ class Unit:
         self.leases = Leases(connection, writing=writing)
         self.events = Events(connection, writing=writing)
         self.ledger = Ledger(connection, writing=writing)
+        self.nodes = Nodes(connection, writing=writing)
         self.people = People(connection, writing=writing)
         self.sites = Sites(connection, writing=writing)
