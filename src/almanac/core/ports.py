@@ -184,13 +184,18 @@ class ClusterState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SeenLease:
-    """A lease found at the site by Almanac's tag."""
+    """A lease found at the site by Almanac's tag.
+
+    Attributes:
+        whole: False when some of what was ordered isn't held (any more): ``hold`` brings it back, and what is held stays.
+    """
 
     id: str
     state: LeaseState
     window: Window
     handle: Handle
     reason: str = ""
+    whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +208,7 @@ class SeenCluster:
         reason: why it is degraded or dead.
         endpoints: ``connect`` ("host:port") and per seat ``notebook:<seat>`` ("http://host:port"), once known.
         last_active: when somebody last used it; None if never.
+        whole: False when a machine of it is missing or broken: ``start`` brings another, and what runs stays.
     """
 
     id: str
@@ -214,6 +220,7 @@ class SeenCluster:
     reason: str = ""
     endpoints: Mapping[str, str] = field(default_factory=dict)
     last_active: datetime | None = None
+    whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)

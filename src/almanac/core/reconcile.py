@@ -215,7 +215,7 @@ def _wanted_lease(row: WantedLease, seen: SeenLease | None) -> Iterable[Action]:
         return ()
     if seen is not None and seen.state is LeaseState.ERROR:
         return (GiveBack(row.id, seen.handle, again=True),)
-    if row.phase is not Phase.READY or seen is None:
+    if row.phase is not Phase.READY or seen is None or not seen.whole:
         return (Hold(row.id),)
     return ()
 
@@ -244,6 +244,8 @@ def _wanted_cluster(
     record = Record(row.id, seen)
     if seen.state is ClusterState.DEAD:
         return (record, Start(row.id, "dead"))
+    if not seen.whole:
+        return (record, Start(row.id, "broken"))
     if not row.spec_applied or row.phase is Phase.ABSENT:
         return (record, Start(row.id, "converge"))
     if seen.state is not ClusterState.READY and now - row.changed_at > STUCK_AFTER:

@@ -129,7 +129,7 @@ class Duties:
             unit.clusters.record(cluster, now, **facts)
             if why == "build":
                 self._tell(unit, row, "building", "The cluster is being built.", now)
-            elif why in {"dead", "gone"}:
+            elif why in {"dead", "gone", "broken"}:
                 message = f"The cluster is being mended: {row.last_error or 'it had stopped'}"
                 self._tell(unit, row, "mending", message, now)
         return replace(row, **facts)

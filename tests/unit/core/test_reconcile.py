@@ -87,6 +87,10 @@ def test_a_lease_in_error_is_given_back_and_held_anew():
     assert acts(seen_leases=(broken,), clusters=(), seen=()) == [GiveBack("l", {"l": 1}, again=True)]
 
 
+def test_a_lease_of_which_a_part_was_lost_is_held_again_while_its_cluster_goes_on():
+    assert acts(seen_leases=(replace(ACTIVE, whole=False),)) == [Hold("l"), Record("c", RUNS)]
+
+
 def test_a_lease_is_given_back_only_when_its_cluster_is_gone():
     unwanted = replace(LEASE, wanted=False)
     ending = replace(CLUSTER, wanted=False)
@@ -133,6 +137,11 @@ def test_a_cluster_that_is_not_there_is_started_again(phase, why):
 def test_a_dead_cluster_is_mended():
     dead = replace(RUNS, state=ClusterState.DEAD)
     assert acts(seen=(dead,)) == [Record("c", dead), Start("c", "dead")]
+
+
+def test_a_cluster_that_lacks_a_machine_is_mended_at_once():
+    lame = replace(RUNS, state=ClusterState.DEGRADED, whole=False)
+    assert acts(seen=(lame,)) == [Record("c", lame), Start("c", "broken")]
 
 
 def test_a_changed_spec_converges():
