@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,7 +11,7 @@ from cryptography.fernet import Fernet
 
 from almanac.core.catalogue import Profile
 from almanac.core.ledger import LineKind
-from almanac.core.ports import Limits, PlacedNode
+from almanac.core.ports import Limits, PlacedNode, Site
 from almanac.core.resources import Flavor, Host, Resources
 from almanac.core.windows import Window
 from almanac.factory import Almanac, compose
@@ -41,6 +41,8 @@ PROFILES = (
     Profile("spark", "", "head", "worker", workers=1, max_workers=3, seats_per_worker=2, max_seats=6),
     Profile("notebook", "", "head", max_duration=timedelta(hours=4), warm=1, sites=("sky",)),
 )
+
+PLAIN = Rules()
 
 
 class Fuse:
@@ -109,7 +111,7 @@ class LateHands:
         """What isn't done yet."""
         return frozenset(self._busy)
 
-    def do(self, subject: str, work: Callable[[], None]) -> None:
+    def do(self, _site: str, subject: str, work: Callable[[], None]) -> None:
         """Do it later."""
         if subject in self._busy:
             return
@@ -198,14 +200,19 @@ class Rig:
     def _site(self, name: str, faults: Faults | None = None) -> SimulatedSite:
         return SimulatedSite(name, HOSTS[name], FLAVORS, LIMITS[name], self.clock, faults, world=self.worlds[name])
 
-    def _start(self) -> Almanac:
+    def _start(
+        self, rules: Rules = PLAIN, profiles: Sequence[Profile] = PROFILES, sites: Sequence[Site] | None = None
+    ) -> Almanac:
         self.hands = hands = LateHands(self.late)
-        database, vault, sites = FusedDatabase(self._url, self.fuse), Vault(self._key), list(self.sites.values())
-        return compose(database, vault, sites, PROFILES, Rules(), self.clock, lambda _: hands)
+        database, vault = FusedDatabase(self._url, self.fuse), Vault(self._key)
+        at = list(self.sites.values()) if sites is None else sites
+        return compose(database, vault, at, profiles, rules, self.clock, lambda _: hands)
 
-    def another(self) -> Almanac:
+    def another(
+        self, rules: Rules = PLAIN, profiles: Sequence[Profile] = PROFILES, sites: Sequence[Site] | None = None
+    ) -> Almanac:
         """A second Almanac beside the present one, as another process on the same database is."""
-        return self._start()
+        return self._start(rules, profiles, sites)
 
     def restart(self) -> None:
         """A new Almanac on the same database and sites."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from typing import Generic, TypeVar
 
 from almanac.core.ports import Temporary
@@ -35,13 +35,12 @@ class Asking(Generic[T]):
             SiteError: what the site says.
         """
         future, since = self._opened(site, question)
-        try:
-            # However many ask, and however often: nobody waits for one question longer than that.
-            return future.result(max(0.0, since + self._patience_s - time.monotonic()))
-        except TimeoutError:
-            raise Temporary(f"no answer from {site} within {self._patience_s:g} s") from None
-        finally:
-            self._close(site, future)
+        # However many ask, and however often: nobody waits for one question longer than that.
+        answered, _ = wait([future], max(0.0, since + self._patience_s - time.monotonic()))
+        if not answered:
+            raise Temporary(f"no answer from {site} within {self._patience_s:g} s")
+        self._close(site, future)
+        return future.result()
 
     def _opened(self, site: str, question: Callable[[], T]) -> tuple[Future[T], float]:
         with self._lock:
@@ -56,7 +55,7 @@ class Asking(Generic[T]):
 
     def _close(self, site: str, future: Future[T]) -> None:
         with self._lock:
-            if future.done() and self._open.get(site, (None,))[0] is future:
+            if self._open.get(site, (None,))[0] is future:
                 del self._open[site]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -15,6 +16,8 @@ from almanac.core.windows import Window
 from almanac.services.asking import Asking
 from almanac.services.views import NodeView, ProfileView, SiteView
 from almanac.storage.database import Database
+
+log = logging.getLogger(__name__)
 
 _FRESH = timedelta(seconds=30)
 _DRAINED_FRESH = timedelta(seconds=1)
@@ -99,8 +102,8 @@ class Catalogue:
         try:
             fresh = self._asking.ask(site, self.site(site).capacity)
         except SiteError as error:
+            self.heard(site, str(error))
             with self._lock:
-                self._trouble[site] = str(error)
                 self._asked[site] = now
             if known is None:
                 raise SiteTrouble(
@@ -109,8 +112,19 @@ class Catalogue:
             return known
         with self._lock:
             self._known[site], self._asked[site] = fresh, now
-            self._trouble.pop(site, None)
+        self.heard(site, None)
         return fresh
+
+    def heard(self, site: str, trouble: str | None) -> None:
+        """Note that a site answered (None), or why it didn't: others are better for new bookings meanwhile."""
+        with self._lock:
+            before = self._trouble.pop(site, None)
+            if trouble is not None:
+                self._trouble[site] = trouble
+        if trouble is not None and before is None:
+            log.warning("site %s doesn't answer: %s", site, trouble)
+        elif trouble is None and before is not None:
+            log.info("site %s answers again", site)
 
     def trouble(self, site: str) -> str | None:
         """Why the site didn't answer when it was last asked; None if it did."""
@@ -175,7 +189,7 @@ class Catalogue:
         try:
             flavors = self.flavors(name, now)
         except SiteTrouble as trouble:
-            return trouble.message
+            return f"doesn't answer: {self.trouble(name) or trouble.message}"
         missing = [flavor for flavor in (profile.head, profile.worker) if flavor and flavor not in flavors]
         return f"has no flavor {' or '.join(missing)}" if missing else ""
 

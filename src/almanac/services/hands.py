@@ -1,4 +1,7 @@
-"""Who does what the reconciler decided: in order, or side by side so that one slow teardown holds up nobody's build."""
+"""Who does what the reconciler decided: in order, or side by side so that one slow teardown holds up nobody's build.
+
+Each site has hands of its own: one that hangs keeps none from another's work.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +22,8 @@ class Hands(Protocol):
     def busy(self) -> frozenset[str]:
         """Subjects that are being worked on."""
 
-    def do(self, subject: str, work: Work) -> None:
-        """Do the work, now or soon; drop it when its subject is busy: the next tick decides anew."""
+    def do(self, site: str, subject: str, work: Work) -> None:
+        """Do the work at a site, now or soon; drop it when its subject is busy: the next tick decides anew."""
 
     def close(self) -> None:
         """Wait for what is being done."""
@@ -33,7 +36,7 @@ class InOrder:
         """Nothing, ever."""
         return frozenset()
 
-    def do(self, _subject: str, work: Work) -> None:
+    def do(self, _site: str, _subject: str, work: Work) -> None:
         """Do it now."""
         work()
 
@@ -45,12 +48,13 @@ class SideBySide:
     """Does works in threads.
 
     Args:
-        hands: how many works at once.
+        hands: how many works at once at each site.
         done: called after each, from its thread.
     """
 
     def __init__(self, hands: int, done: Callable[[], None]) -> None:
-        self._pool = ThreadPoolExecutor(hands, thread_name_prefix="almanac-hand")
+        self._hands = hands
+        self._pools: dict[str, ThreadPoolExecutor] = {}
         self._done = done
         self._busy: set[str] = set()
         self._lock = threading.Lock()
@@ -60,17 +64,25 @@ class SideBySide:
         with self._lock:
             return frozenset(self._busy)
 
-    def do(self, subject: str, work: Work) -> None:
+    def do(self, site: str, subject: str, work: Work) -> None:
         """Do it soon, unless its subject is busy."""
         with self._lock:
             if subject in self._busy:
                 return
             self._busy.add(subject)
-        self._pool.submit(self._work, subject, work)
+            if site not in self._pools:
+                self._pools[site] = ThreadPoolExecutor(self._hands, thread_name_prefix=f"almanac-hand-{site}")
+            pool = self._pools[site]
+        pool.submit(self._work, subject, work)
 
     def close(self) -> None:
         """Wait for what is being done; what only waits for a hand is left to the next Almanac."""
-        self._pool.shutdown(cancel_futures=True)
+        with self._lock:
+            pools = list(self._pools.values())
+        for pool in pools:
+            pool.shutdown(wait=False, cancel_futures=True)
+        for pool in pools:
+            pool.shutdown()
 
     def _work(self, subject: str, work: Work) -> None:
         try:

@@ -24,6 +24,7 @@ from almanac.core.reconcile import (
     WantedLease,
     decide,
 )
+from almanac.services.asking import Asking
 from almanac.services.catalogue import Catalogue
 from almanac.services.duties import Duties
 from almanac.services.hands import Hands
@@ -36,6 +37,10 @@ log = logging.getLogger(__name__)
 
 NO_ROOM_TRIES = 6
 """A site that says "no room" for what we know to be free is asked this often (a teardown may be slow) before we give up."""
+
+
+LOOK_S = 1.0
+"""How long a tick waits for what a site sees; what a slower one sees counts in a later tick, so that others needn't wait."""
 
 
 def backoff(attempts: int, asked: timedelta | None) -> timedelta:
@@ -61,6 +66,7 @@ class Reconciler:
         self._duties = duties
         self._hands = hands
         self._clock = clock
+        self._asking: Asking[Observation] = Asking(LOOK_S)
 
     def tick(self) -> bool:
         """One look and what follows from it.
@@ -82,7 +88,8 @@ class Reconciler:
             if isinstance(action, Record):
                 self._record(clusters[action.cluster], action.seen)
             else:
-                self._hands.do(_subject(action), partial(self._do, action, leases, clusters))
+                site, work = _site(action, leases, clusters), partial(self._do, action, leases, clusters)
+                self._hands.do(site, _subject(action), work)
         return bool(busy) or any(self._is_news(action, clusters) for action in actions)
 
     def close(self) -> None:
@@ -95,9 +102,11 @@ class Reconciler:
             try:
                 # A site that hasn't told its capacity since we started is like one that doesn't answer.
                 self._catalogue.capacity(name, self._clock())
-                observed[name] = self._catalogue.site(name).observe()
+                observed[name] = self._asking.ask(name, self._catalogue.site(name).observe)
             except (SiteError, SiteTrouble) as error:
-                log.warning("site %s doesn't answer: %s", name, error)
+                self._catalogue.heard(name, str(error))
+            else:
+                self._catalogue.heard(name, None)
         return observed
 
     def _desired(
@@ -276,3 +285,13 @@ def _subject(action: Action) -> str:
             return subject
         case EndOrphan():
             return action.id
+
+
+def _site(action: Action, leases: Mapping[str, LeaseRow], clusters: Mapping[str, ClusterRow]) -> str:
+    match action:
+        case Hold(lease) | GiveBack(lease):
+            return leases[lease].site
+        case Start(cluster) | Stop(cluster) | Record(cluster):
+            return clusters[cluster].site
+        case EndOrphan():
+            return action.site

@@ -57,7 +57,7 @@ class WarmPool:
             try:
                 self._adjust_site(site, now)
             except AlmanacError as error:
-                log.warning("the warm pool at %s is left as it is: %s", site, error.message)
+                log.debug("the warm pool at %s is left as it is: %s", site, error.message)
 
     def find(self, unit: Unit, firm: Calendar, draft: Booking) -> Taken | None:
         """A ready warm cluster that will do for a booking that starts now: of its size, for long enough, in nobody's way."""
