@@ -63,7 +63,7 @@ class Vault:
         """Encrypt."""
         cluster = sealed.cluster
         facts = [cluster.connect_token, cluster.spark_secret, cluster.ui_key, sealed.seats]
-        return self._fernet.encrypt(json.dumps(facts).encode()).decode()
+        return self.seal_text(json.dumps(facts))
 
     def open(self, text: str) -> Sealed:
         """Decrypt.
@@ -71,11 +71,23 @@ class Vault:
         Raises:
             SiteTrouble: the key isn't the one that it was sealed with.
         """
+        connect_token, spark_secret, ui_key, seats = json.loads(self.open_text(text))
+        return Sealed(ClusterSecrets(connect_token, spark_secret, ui_key), seats)
+
+    def seal_text(self, text: str) -> str:
+        """Encrypt what else holds a cluster's secrets."""
+        return self._fernet.encrypt(text.encode()).decode()
+
+    def open_text(self, sealed: str) -> str:
+        """Decrypt it.
+
+        Raises:
+            SiteTrouble: the key isn't the one that it was sealed with.
+        """
         try:
-            connect_token, spark_secret, ui_key, seats = json.loads(self._fernet.decrypt(text.encode()))
+            return self._fernet.decrypt(sealed.encode()).decode()
         except InvalidToken:
             raise SiteTrouble(
                 "This cluster's secrets can't be read: the state directory's secret.key is not the one they were made with.",
                 hint="Put the old secret.key back, or release the booking and book again.",
             ) from None
-        return Sealed(ClusterSecrets(connect_token, spark_secret, ui_key), seats)

@@ -7,13 +7,13 @@ in storage as well since then is kept beside the one from the cluster, under a n
 from __future__ import annotations
 
 import errno
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from almanac.core.keeping import beside
 from almanac.core.ports import Permanent
 from almanac.sites.folder import Folder
 from almanac.sites.local import trees
@@ -176,7 +176,7 @@ def _keep(home: int, path: PurePosixPath, stamp: Stamp, kept: int, manifest: Man
     there = trees.stamp(kept, path)
     if there == stamp:
         return True
-    for target in (path, *_beside(path, source)):
+    for target in (path, *beside(path, source)):
         changed_there = target == path and there not in {None, manifest.stamps.get(str(path))}
         if changed_there:
             continue
@@ -186,24 +186,6 @@ def _keep(home: int, path: PurePosixPath, stamp: Stamp, kept: int, manifest: Man
             continue
         return target == path
     raise OSError(errno.EEXIST, "there are other things under every name for it", str(path))
-
-
-def _beside(path: PurePosixPath, source: str) -> Iterator[PurePosixPath]:
-    """Names that say where a file comes from: beside it, else (something is in the way) at ever higher levels."""
-    for level in range(len(path.parts) - 1, -1, -1):
-        parts = list(path.parts)
-        parts[level] = _renamed(parts[level], source, is_file=level == len(parts) - 1)
-        yield PurePosixPath(*parts)
-
-
-def _renamed(name: str, source: str, is_file: bool) -> str:
-    """``sky.ipynb`` becomes ``sky (from c-1).ipynb``, shortened where a file name's 255 bytes would not do."""
-    suffix = PurePosixPath(name).suffix if is_file else ""
-    ending = f" (from {source}){suffix}"
-    room = 255 - len(os.fsencode(ending))
-    if room < 1:
-        return f"{name[:40]} (from {source})"
-    return os.fsdecode(os.fsencode(name.removesuffix(suffix))[:room]) + ending
 
 
 def _forget(kept: int, manifest: Manifest, present: set[str]) -> None:
