@@ -27,6 +27,7 @@ from almanac.services.hands import Hands, InOrder, SideBySide
 from almanac.services.health import Healthcheck
 from almanac.services.leads import Leads
 from almanac.services.ledger import Ledger
+from almanac.services.nodes import Nodes
 from almanac.services.profile_file import ProfileFile, merged, read
 from almanac.services.projects import Projects
 from almanac.services.reconcile import Reconciler
@@ -62,6 +63,7 @@ class Almanac:
     Attributes:
         clock: the present, aware UTC; simulated in tests.
         wake: set by services when the loop should look at once.
+        nodes: where machines in clouds get their orders; None when no site has such.
     """
 
     database: Database
@@ -78,6 +80,7 @@ class Almanac:
     reconciler: Reconciler
     clock: Clock
     wake: threading.Event
+    nodes: Nodes | None = None
 
 
 def compose(
@@ -88,6 +91,7 @@ def compose(
     rules: Rules,
     clock: Clock = wall_clock,
     hands: Callable[[Callable[[], None]], Hands] = lambda _: InOrder(),
+    nodes: Nodes | None = None,
 ) -> Almanac:
     """Put the services together on a migrated database and given sites.
 
@@ -99,9 +103,10 @@ def compose(
         rules: the operator's rules on booking.
         clock: the present, aware UTC.
         hands: makes what does a tick's work, given what to call when some of it is done.
+        nodes: the desk of the sites' machines, which those sites were given; None when no site has such.
     """
     wake = threading.Event()
-    catalogue = Catalogue(database, sites, profiles, rules.terms)
+    catalogue = Catalogue(database, sites, profiles, rules)
     calendars = Calendars(database, catalogue)
     leads = Leads(database, catalogue)
     chooser = Chooser(database, catalogue, rules)
@@ -123,6 +128,7 @@ def compose(
         reconciler=Reconciler(database, catalogue, vault, duties, hands(wake.set), clock),
         clock=clock,
         wake=wake,
+        nodes=nodes,
     )
 
 

@@ -10,10 +10,12 @@ from datetime import datetime, timedelta
 from almanac.core.catalogue import Profile
 from almanac.core.choosing import Terms
 from almanac.core.errors import AlmanacError, NotFound, NotOffered, SiteTrouble, UnknownProfile
+from almanac.core.fitting import by_name
 from almanac.core.ports import Limits, Site, SiteCapacity, SiteError
 from almanac.core.resources import Flavor, Resources
 from almanac.core.windows import Window
 from almanac.services.asking import Asking
+from almanac.services.rules import Rules
 from almanac.services.views import NodeView, ProfileView, SiteView
 from almanac.storage.database import Database
 
@@ -22,6 +24,7 @@ log = logging.getLogger(__name__)
 _FRESH = timedelta(seconds=30)
 _DRAINED_FRESH = timedelta(seconds=1)
 _PATIENCE_S = 2.0
+_PLAIN = Rules()
 
 
 class Catalogue:
@@ -33,7 +36,7 @@ class Catalogue:
         database: where it is kept which sites are drained.
         sites: in the operator's order of preference.
         profiles: what people book.
-        terms: prices and data, by site.
+        rules: the operator's, for the terms of sites and the shapes of nodes.
     """
 
     def __init__(
@@ -41,15 +44,17 @@ class Catalogue:
         database: Database,
         sites: Sequence[Site],
         profiles: Sequence[Profile],
-        terms: Mapping[str, Terms] | None = None,
+        rules: Rules = _PLAIN,
     ) -> None:
         self._database = database
-        self._terms = dict(terms or {})
+        self._terms = rules.terms
+        self._shapes = rules.shapes
         self._asking: Asking[SiteCapacity] = Asking(_PATIENCE_S)
         self._asked: dict[str, datetime] = {}
         self._sites = {site.name: site for site in sites}
         self._profiles = {profile.name: profile for profile in profiles}
         self._known: dict[str, SiteCapacity] = {}
+        self._flavors: dict[str, tuple[SiteCapacity, Mapping[str, Flavor]]] = {}
         self._trouble: dict[str, str] = {}
         self._drained: tuple[datetime, frozenset[str]] | None = None
         self._lock = threading.Lock()
@@ -158,8 +163,12 @@ class Catalogue:
             return False
 
     def flavors(self, site: str, now: datetime) -> Mapping[str, Flavor]:
-        """The site's flavors by name."""
-        return {flavor.name: flavor for flavor in self.capacity(site, now).flavors}
+        """The site's flavors by name, and by the names that they stand in for."""
+        capacity = self.capacity(site, now)
+        kept = self._flavors.get(site)
+        if kept is None or kept[0] is not capacity:
+            kept = self._flavors[site] = (capacity, by_name(capacity.flavors, self._shapes))
+        return kept[1]
 
     def offering(self, profile: Profile, now: datetime, wish: str | None = None) -> tuple[str, ...]:
         """The sites that offer a profile now: not drained, with its flavors, and the wished one only if there is a wish.
@@ -191,7 +200,7 @@ class Catalogue:
         except SiteTrouble as trouble:
             return f"doesn't answer: {self.trouble(name) or trouble.message}"
         missing = [flavor for flavor in (profile.head, profile.worker) if flavor and flavor not in flavors]
-        return f"has no flavor {' or '.join(missing)}" if missing else ""
+        return f"has no flavor {' or '.join(missing)}, nor one as large" if missing else ""
 
     def drained(self, name: str, now: datetime) -> bool:
         """Whether a site takes no new bookings; what another process has set is known within a second."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from almanac.core.choosing import Terms
+from almanac.core.resources import Flavor
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +18,11 @@ class Rules:
         offer_held_for: how long an offer is held.
         require_grants: whether a project without a grant at a site may book there.
         terms: prices and data, by site; a site without any costs nothing and has no data.
+        shapes: what the names of flavors in profiles mean at a site that has none of that name: its smallest that is as
+            large stands in.
     """
 
     offer_held_for: timedelta = timedelta(minutes=10)
     require_grants: bool = False
     terms: Mapping[str, Terms] = field(default_factory=dict)
+    shapes: tuple[Flavor, ...] = ()

@@ -44,6 +44,7 @@ class SimulatedSite:
         start_seconds: draws how long a build takes.
         world: what exists there; share it between successive Almanacs (a restart), or between tags (a competitor).
         tag: marks what belongs to this Almanac.
+        reserved: whether it says that it truly holds capacity ahead of time.
     """
 
     def __init__(  # noqa: PLR0913 (a site is described once, by keywords)
@@ -59,9 +60,10 @@ class SimulatedSite:
         *,
         world: World | None = None,
         tag: str = "almanac",
+        reserved: bool = True,
     ) -> None:
         self._capacity = SiteCapacity(
-            name, tuple(hosts), tuple(flavors), limits, isolation="simulated: nothing really runs"
+            name, tuple(hosts), tuple(flavors), limits, reserved, isolation="simulated: nothing really runs"
         )
         self._hosts = {host.name: host for host in hosts}
         self._clock = clock
