@@ -1,0 +1,134 @@
+"""One flavor of one order, brought from the leases that are there to those that are wanted.
+
+What Blazar does to a lease of kind ``flavor:instance`` that is updated (version 18): new dates work once it is active; before
+that, and with another amount at any time, it goes to ERROR. So nothing but dates is ever updated; a lease that hasn't started
+is replaced, and more nodes or a time that was refused become a lease of their own.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+from almanac.core.ports import NoRoom, Permanent, SiteError, Temporary
+from almanac.core.windows import Window
+from almanac.sites.openstack.blazar import Blazar, BlazarLease
+from almanac.sites.openstack.covering import JOINT, Shortfall, matches, shortfalls
+from almanac.sites.openstack.settings import LeaseKind
+
+log = logging.getLogger(__name__)
+
+
+def end(blazar: Blazar, leases: Sequence[BlazarLease]) -> None:
+    """End leases; those that Blazar made only half and won't delete are left to its operator.
+
+    Raises:
+        SiteError: Blazar is in trouble.
+    """
+    for lease in leases:
+        try:
+            blazar.delete(lease.id)
+        except SiteError:
+            if lease.whole:
+                raise
+            log.warning("Blazar won't delete %s (%s), which it made only half; its operator can.", lease.id, lease.name)
+
+
+class Group:
+    """The leases of one flavor in one order.
+
+    Args:
+        blazar: the project's reservations.
+        create: makes a lease of this flavor for a window and a number of nodes.
+        made: takes every lease that is made, so that they can be taken back together.
+        clock: aware UTC.
+    """
+
+    def __init__(
+        self,
+        blazar: Blazar,
+        create: Callable[[Window, int], BlazarLease],
+        made: list[BlazarLease],
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._blazar = blazar
+        self._create = create
+        self._made = made
+        self._clock = clock
+
+    def converge(self, parts: Sequence[BlazarLease], window: Window, amount: int) -> None:
+        """Hold ``amount`` nodes over the window (whole minutes), with as little change as it takes.
+
+        Raises:
+            NoRoom: not for that long, or not that many.
+            Temporary: Blazar is in trouble, or still at it.
+        """
+        if any(part.in_making for part in parts):
+            raise Temporary("Blazar is still making a lease.", timedelta(seconds=5))
+        good = [part for part in parts if part.usable and part.window.overlaps(window)]
+        end(self._blazar, [part for part in parts if part not in good])
+        if any(part.started for part in good):
+            self._change_running(good, window, amount)
+        elif not good:
+            self._make(window, amount)
+        elif len(good) > 1 or not matches(good[0], window, amount, self._clock()):
+            self._change_future(good, window, amount)
+
+    def _make(self, window: Window, amount: int) -> BlazarLease:
+        lease = self._create(window, amount)
+        self._made.append(lease)
+        return lease
+
+    def _change_future(self, parts: Sequence[BlazarLease], window: Window, amount: int) -> None:
+        first = parts[0]
+        if len(parts) == 1 and first.amount == amount and first.kind != LeaseKind.FLAVOR:
+            self._blazar.move(first, window, self._clock())
+            return
+        self._replace(parts, window, amount)
+
+    def _replace(self, parts: Sequence[BlazarLease], window: Window, amount: int) -> None:
+        """Make the new before the old goes; where there is no room for both, the old makes room, or is made again."""
+        try:
+            self._make(window, amount)
+        except NoRoom:
+            end(self._blazar, parts)
+            try:
+                self._make(window, amount)
+            except SiteError:
+                for part in parts:
+                    self._create(part.window, part.amount)
+                raise
+        else:
+            end(self._blazar, parts)
+
+    def _change_running(self, parts: Sequence[BlazarLease], window: Window, amount: int) -> None:
+        """Servers run in what has started, so that is only ever shortened or lengthened."""
+        kept = []
+        for part in parts:
+            if part.window.end <= window.end:
+                kept.append(part)
+            elif part.started:
+                kept.append(self._blazar.move(part, Window(part.window.start, window.end), self._clock()))
+            else:
+                end(self._blazar, [part])
+        for short in shortfalls(kept, window, amount, self._clock()):
+            self._fill(kept, short)
+
+    def _fill(self, parts: Sequence[BlazarLease], short: Shortfall) -> None:
+        """Lengthen what ends there; what can't be lengthened is followed by a lease on other hosts, a minute later."""
+        start, until, missing = short.window.start, short.window.end, short.missing
+        for part in parts:
+            if not part.started or part.window.end != start or part.amount > missing:
+                continue
+            missing -= part.amount
+            try:
+                self._blazar.move(part, Window(part.window.start, until), self._clock())
+            except (NoRoom, Permanent):
+                self._make(Window(start + JOINT, until), part.amount)
+        if missing > 0:
+            self._make(Window(self._minute(start), until), missing)
+
+    @staticmethod
+    def _minute(instant: datetime) -> datetime:
+        return instant.replace(second=0, microsecond=0)

@@ -1,0 +1,228 @@
+"""Orders of capacity as Blazar leases: one lease per flavor at least, all or nothing, found again by name.
+
+Creates are serialised in this process, as two at once may both be given the same hosts. Every lease is looked for before it
+is made and looked at after it was made or changed, because an error doesn't mean that nothing happened.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
+
+from almanac.core.ports import Handle, LeaseOrder, LeaseState, NoRoom, Permanent, SeenLease, Temporary
+from almanac.core.resources import Flavor
+from almanac.core.windows import Window
+from almanac.sites.openstack.blazar import Blazar, BlazarLease, UnknownKind, Wanted
+from almanac.sites.openstack.book import Book, Entry, entry, label
+from almanac.sites.openstack.covering import shortfalls, whole_minutes
+from almanac.sites.openstack.groups import Group, end
+from almanac.sites.openstack.settings import LeaseKind, OpenStackSettings
+
+Parts = Mapping[str, Sequence[BlazarLease]]
+"""Leases of one order by their flavor's label."""
+_AUTOMATIC = (LeaseKind.FLAVOR, LeaseKind.INSTANCE, LeaseKind.HOST)
+
+
+class Leases:
+    """The orders of one Almanac in one project.
+
+    Args:
+        blazar: the project's reservations.
+        book: what was ordered.
+        settings: the operator's.
+        flavor_id: Nova's id of a flavor, by its name; raises Permanent.
+        reserved: whether the cloud has reservations at all; otherwise orders are kept in the book alone.
+        clock: aware UTC.
+    """
+
+    def __init__(
+        self,
+        blazar: Blazar,
+        book: Book,
+        settings: OpenStackSettings,
+        flavor_id: Callable[[str], str],
+        reserved: Callable[[], bool],
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._blazar = blazar
+        self._book = book
+        self._settings = settings
+        self._flavor_id = flavor_id
+        self._reserved = reserved
+        self._clock = clock
+        self._creating = threading.Lock()
+
+    def hold(self, order: LeaseOrder) -> Iterator[Handle]:
+        """Hold an order, or change what is held of it; see ``core.ports.Site.hold``.
+
+        Raises:
+            NoRoom: one of its flavors can't be had; what this call made is given back.
+            Permanent: it is over before it could begin, or the cloud refuses it.
+            Temporary: the cloud is in trouble; the next call goes on from here.
+        """
+        if order.window.end <= self._clock():
+            raise Permanent(f"The lease {order.id} ends {order.window.end:%Y-%m-%d %H:%M} UTC, before it could begin.")
+        before = self._book.read(order.id)
+        wanted = entry(order, held=before is not None and before.held)
+        handle = {"lease": order.id}
+        self._book.write(wanted)
+        yield handle
+        if self._reserved():
+            with self._creating:
+                self._converge(order, wanted, before)
+        self._book.write(replace(wanted, held=True))
+        yield handle
+
+    def give_back(self, handle: Handle) -> None:
+        """End all leases of an order; nothing there is fine."""
+        order = str(handle["lease"])
+        if self._reserved():
+            for parts in self._parts(order).values():
+                end(self._blazar, parts)
+        self._book.remove(order)
+
+    def active(self, order: str) -> dict[str, list[tuple[str, int]]] | None:
+        """Flavor's label -> reservations that are usable now, each with the number of nodes that it holds.
+
+        Returns:
+            None where nothing is reserved ahead of time and the order's window is now.
+
+        Raises:
+            Temporary: the order isn't held, or not yet active.
+            Permanent: it has ended.
+        """
+        now, known = self._clock(), self._book.read(order)
+        if known is None:
+            raise Temporary(f"There is no lease {order} at this site.")
+        if known.window.end <= now:
+            raise Permanent(f"The lease {order} has ended.")
+        if not self._reserved():
+            if now < known.window.start:
+                raise Temporary(f"The lease {order} isn't active yet.", known.window.start - now)
+            return None
+        parts = self._parts(order)
+        if self._state(known, parts, now) is not LeaseState.ACTIVE:
+            raise Temporary(f"The lease {order} isn't active yet.")
+        return {name: [(one.reservation, one.amount) for one in all_ if one.started] for name, all_ in parts.items()}
+
+    def kind(self) -> LeaseKind:
+        """How capacity is leased here: as set, else what was found to work, else the first to try."""
+        if not self._reserved():
+            return LeaseKind.NONE
+        if self._settings.lease_kind is not LeaseKind.AUTO:
+            return self._settings.lease_kind
+        return self._book.kind() or _AUTOMATIC[0]
+
+    def seen(self, now: datetime) -> tuple[SeenLease, ...]:
+        """All orders that hold something, by the book and by name."""
+        book = self._book.entries()
+        if not self._reserved():
+            return tuple(self._see(one, {}, now, whole=True) for one in book.values() if one.held)
+        found = self._all_parts(now)
+        seen = []
+        for order in sorted(book.keys() | found.keys()):
+            parts = found.get(order, {})
+            known = book.get(order) or _guessed(order, parts)
+            if parts or (known.held and known.window.end <= now):
+                seen.append(self._see(known, parts, now, whole=self._whole(known, parts, now)))
+        return tuple(seen)
+
+    def _see(self, known: Entry, parts: Parts, now: datetime, *, whole: bool) -> SeenLease:
+        state = self._state(known, parts, now) if parts else _by_time(known.window, now)
+        reason = " ".join(dict.fromkeys(one.trouble for all_ in parts.values() for one in all_ if one.trouble))
+        return SeenLease(known.id, state, known.window, {"lease": known.id}, reason, whole)
+
+    def _whole(self, known: Entry, parts: Parts, now: datetime) -> bool:
+        window = whole_minutes(known.window, self._settings.early)
+        return known.held and not any(
+            shortfalls([one for one in parts.get(flavor, ()) if one.usable], window, amount, now)
+            for flavor, amount in known.groups.items()
+        )
+
+    @staticmethod
+    def _state(known: Entry, parts: Parts, now: datetime) -> LeaseState:
+        if known.window.end <= now:
+            return LeaseState.ENDED
+        started = {name: sum(one.amount for one in all_ if one.started) for name, all_ in parts.items()}
+        enough = all(started.get(flavor, 0) >= amount for flavor, amount in known.groups.items())
+        return LeaseState.ACTIVE if enough else LeaseState.PENDING
+
+    def _converge(self, order: LeaseOrder, wanted: Entry, before: Entry | None) -> None:
+        """Bring every flavor of an order to what is wanted. The caller holds the lock."""
+        parts, window = self._parts(order.id), whole_minutes(order.window, self._settings.early)
+        made: list[BlazarLease] = []
+        try:
+            for flavor in sorted({node.flavor for node in order.nodes}, key=lambda one: one.name):
+                name = label(flavor.name)
+                group = Group(self._blazar, partial(self._create, order.id, flavor), made, self._clock)
+                group.converge(parts.get(name, ()), window, wanted.groups[name])
+        except (NoRoom, Permanent):
+            self._compensate(order.id, made, before)
+            raise
+        for name in parts.keys() - wanted.groups.keys():
+            end(self._blazar, parts[name])
+        now = self._clock()
+        if any(not self._blazar.lease(one.id, now).usable for one in made):
+            raise Temporary(f"A lease of {order.id} did not last; it is made anew.", timedelta(seconds=1))
+
+    def _compensate(self, order: str, made: Sequence[BlazarLease], before: Entry | None) -> None:
+        """All or nothing: what this call made goes; what was held whole before stays."""
+        if before is not None and before.held:
+            end(self._blazar, made)
+            self._book.write(before)
+            return
+        for parts in self._parts(order).values():
+            end(self._blazar, parts)
+        self._book.remove(order)
+
+    def _create(self, order: str, flavor: Flavor, window: Window, amount: int) -> BlazarLease:
+        """Make a lease, of the first kind that this cloud knows where none is set."""
+        size, name = flavor.resources, self._name(order, flavor.name)
+        kinds = _AUTOMATIC[_AUTOMATIC.index(self.kind()) :] if self._automatic() else (self.kind(),)
+        for kind in kinds:
+            wanted = Wanted(kind, self._flavor_id(flavor.name), size.cores, size.memory_mib, size.disk_gib)
+            try:
+                made = self._blazar.create(name, window, wanted, amount, self._clock())
+            except UnknownKind:
+                if kind is kinds[-1]:
+                    raise
+                continue
+            if self._automatic():
+                self._book.remember(kind)
+            return made
+        raise Permanent("Blazar has no kind of reservation that Almanac knows.")
+
+    def _automatic(self) -> bool:
+        return self._settings.lease_kind is LeaseKind.AUTO
+
+    def _name(self, order: str, flavor: str) -> str:
+        return f"almanac/{self._book.instance}/{order}/{label(flavor)}"
+
+    def _parts(self, order: str) -> Parts:
+        return self._all_parts(self._clock()).get(order, {})
+
+    def _all_parts(self, now: datetime) -> dict[str, dict[str, list[BlazarLease]]]:
+        """Our leases by order and flavor's label, without those that will never hold anything."""
+        found: dict[str, dict[str, list[BlazarLease]]] = defaultdict(lambda: defaultdict(list))
+        for lease in self._blazar.leases(now):
+            match lease.name.split("/", 3):
+                case ["almanac", instance, order, flavor] if instance == self._book.instance and not lease.hopeless:
+                    found[order][flavor].append(lease)
+        return found
+
+
+def _by_time(window: Window, now: datetime) -> LeaseState:
+    if now < window.start:
+        return LeaseState.PENDING
+    return LeaseState.ACTIVE if now < window.end else LeaseState.ENDED
+
+
+def _guessed(order: str, parts: Parts) -> Entry:
+    """An order that isn't in the book (which was lost): what its leases hold together, so that it is seen and ended."""
+    windows = [one.window for all_ in parts.values() for one in all_]
+    window = Window(min(one.start for one in windows), max(one.end for one in windows))
+    return Entry(order, window, {name: max(one.amount for one in all_) for name, all_ in parts.items()}, held=True)
