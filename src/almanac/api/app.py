@@ -7,7 +7,7 @@ from fastapi.routing import APIRoute
 
 from almanac.api import errors
 from almanac.api.middleware import Guard
-from almanac.api.routes import admin, bookings, catalogue, ledger, session, tokens, watch
+from almanac.api.routes import admin, bookings, catalogue, ledger, nodes, session, tokens, watch
 from almanac.api.slowdown import FailureLimit
 from almanac.factory import Almanac
 from almanac.version import VERSION
@@ -43,12 +43,14 @@ def create_app(almanac: Almanac) -> FastAPI:
     )
     app.state.almanac = almanac
     app.state.sign_in_failures = FailureLimit()
+    app.state.node_calls = nodes.call_limit()
     routes = APIRouter(prefix=BASE, responses=errors.documented(500, 503))
     for topic in (session, catalogue, bookings, watch, ledger, tokens, admin):
         routes.include_router(topic.router)
+    routes.include_router(nodes.router, include_in_schema=False)  # machines only: no door for people
     app.include_router(routes)
     errors.install(app)
-    app.add_middleware(Guard, max_body=MAX_BODY)
+    app.add_middleware(Guard, max_body=MAX_BODY, streamed=tuple(f"{BASE}{path}" for path in nodes.STREAMED))
     return app
 
 

@@ -41,11 +41,13 @@ class Guard:
     Args:
         app: what it guards.
         max_body: bytes that a request may have.
+        streamed: beginnings of paths whose handlers take bodies piece by piece and have limits of their own.
     """
 
-    def __init__(self, app: ASGIApp, max_body: int) -> None:
+    def __init__(self, app: ASGIApp, max_body: int, streamed: tuple[str, ...] = ()) -> None:
         self._app = app
         self._max_body = max_body
+        self._streamed = streamed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -64,7 +66,8 @@ class Guard:
             await send(message)
 
         try:
-            await self._app(scope, self._limited(receive), guarded)
+            limited = receive if scope["path"].startswith(self._streamed) else self._limited(receive)
+            await self._app(scope, limited, guarded)
         except Exception:
             incident = secrets.token_hex(4)
             log.exception("incident %s: %s %s", incident, scope["method"], scope["path"])

@@ -1,4 +1,4 @@
-"""Slowing down who keeps failing to sign in. Bounded in memory, per address, forgotten with the process."""
+"""Slowing down who keeps failing to sign in, or calls too often. Bounded in memory, forgotten with the process."""
 
 from __future__ import annotations
 
@@ -16,8 +16,47 @@ class SlowDown(AlmanacError):
     status = 429
 
 
-class FailureLimit:
-    """A leaky bucket of failures per address.
+class LeakyBucket:
+    """A bucket per caller that leaks: so much at once, and so much over time.
+
+    Args:
+        too_many: what to say to whom it is too much, such as "Too many failed sign-ins from this address."
+        burst: how often at once.
+        leak: time after which one is forgiven.
+        callers: callers remembered; the one that came longest ago is forgotten first.
+    """
+
+    def __init__(self, too_many: str, burst: int, leak: timedelta, callers: int = 4096) -> None:
+        self._too_many = too_many
+        self._burst = burst
+        self._leak = leak
+        self._callers = callers
+        self._empty_at: OrderedDict[str, datetime] = OrderedDict()
+        self._lock = Lock()
+
+    def check(self, caller: str, now: datetime) -> None:
+        """Let pass a caller whose bucket isn't full.
+
+        Raises:
+            SlowDown: it is.
+        """
+        with self._lock:
+            wait = self._empty_at.get(caller, now) - now - (self._burst - 1) * self._leak
+        if wait > timedelta(0):
+            seconds = -(-wait // timedelta(seconds=1))
+            raise SlowDown(self._too_many, hint=f"Try again in {seconds} s.", details={"retry_after_s": seconds})
+
+    def add(self, caller: str, now: datetime) -> None:
+        """Count one."""
+        with self._lock:
+            self._empty_at[caller] = max(self._empty_at.get(caller, now), now) + self._leak
+            self._empty_at.move_to_end(caller)
+            while len(self._empty_at) > self._callers:
+                self._empty_at.popitem(last=False)
+
+
+class FailureLimit(LeakyBucket):
+    """Failed sign-ins per address.
 
     Args:
         burst: failures that an address may make at once.
@@ -26,32 +65,8 @@ class FailureLimit:
     """
 
     def __init__(self, burst: int = 10, leak: timedelta = timedelta(seconds=6), addresses: int = 4096) -> None:
-        self._burst = burst
-        self._leak = leak
-        self._addresses = addresses
-        self._empty_at: OrderedDict[str, datetime] = OrderedDict()
-        self._lock = Lock()
-
-    def check(self, address: str, now: datetime) -> None:
-        """Let pass an address that may try.
-
-        Raises:
-            SlowDown: it failed too often.
-        """
-        with self._lock:
-            wait = self._empty_at.get(address, now) - now - (self._burst - 1) * self._leak
-        if wait > timedelta(0):
-            seconds = -(-wait // timedelta(seconds=1))
-            raise SlowDown(
-                "Too many failed sign-ins from this address.",
-                hint=f"Try again in {seconds} s.",
-                details={"retry_after_s": seconds},
-            )
+        super().__init__("Too many failed sign-ins from this address.", burst, leak, addresses)
 
     def failed(self, address: str, now: datetime) -> None:
         """Count one failure."""
-        with self._lock:
-            self._empty_at[address] = max(self._empty_at.get(address, now), now) + self._leak
-            self._empty_at.move_to_end(address)
-            while len(self._empty_at) > self._addresses:
-                self._empty_at.popitem(last=False)
+        self.add(address, now)

@@ -112,18 +112,17 @@ class Nodes:
         kept = own_hash(own)
         if kept is None:
             raise BadRequest("That is no token of a machine.", hint="It is almn_ and 43 characters.")
+        with self._database.read() as unit:
+            if unit.nodes.by_join(join_hash(token) or "") is None:
+                raise _refused("unknown")
         with self._database.write() as unit:
             row = unit.nodes.by_join(join_hash(token) or "")
-            if row is None:
-                raise _refused("unknown")
-            if row.token_hash == kept:
-                return row.cluster, row.node
-            why = "used already" if row.token_hash else "expired" if self._clock() >= row.join_expires_at else ""
-            if why:
+            why = _why_refused(row, kept, self._clock())
+            if row is not None and why:
                 unit.nodes.record(row, warning=f"A machine at {address} came with a join token that is {why}.")
-            else:
+            elif row is not None and row.token_hash is None:
                 unit.nodes.record(row, token_hash=kept, report={"facts": dict(facts)}, seen_at=self._clock())
-        if why:
+        if row is None or why:
             raise _refused(why)
         return row.cluster, row.node
 
@@ -197,7 +196,7 @@ class Nodes:
         row = self._row(token)
         place = self._orders(row).logs
         if place is None:
-            raise NotFound("Nobody wants this cluster's logs.")
+            raise NotFound("Nobody wants this cluster's logs.", hint="Look at the newest orders.")
         self._take(place, parcel, row)
 
     def save_tails(self, token: str, tails: Mapping[str, str]) -> None:
@@ -232,7 +231,7 @@ class Nodes:
     def _place(self, row: NodeRow, seat: str) -> str:
         found = self._orders(row).seats.get(seat)
         if found is None or found.files is None:
-            raise NotFound("This machine has no such seat, or nobody has it yet.")
+            raise NotFound("This machine has no such seat, or nobody has it yet.", hint="Look at the newest orders.")
         return found.files
 
     def _take(self, place: str, parcel: BinaryIO, row: NodeRow) -> list[str]:
@@ -248,6 +247,14 @@ def _known(row: NodeRow | None) -> NodeRow:
             "This is no machine of a cluster, or no more.", hint="Its cluster may have ended; nothing is to be done."
         )
     return row
+
+
+def _why_refused(row: NodeRow | None, own: str, now: datetime) -> str:
+    if row is None:
+        return "unknown"
+    if row.token_hash is not None:
+        return "" if row.token_hash == own else "used already"
+    return "expired" if now >= row.join_expires_at else ""
 
 
 def _refused(why: str) -> NotSignedIn:
