@@ -1,0 +1,1 @@
+"""The lease plan, solved: the pure program of ``core.plan_program`` handed to HiGHS."""
