@@ -7,7 +7,7 @@ UV := .venv/bin/uv
 LOCKED := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test demo test lint unit property contract integration e2e format bench pictures reference lock clean
+.PHONY: help setup setup-test demo test lint unit property contract integration e2e format bench pictures reference lock clean openstack openstack-down openstack-status
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9 -]+:.*## / { printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,16 @@ lint unit property contract integration e2e: setup-test ## One tier of `make tes
 format: setup-test ## Let ruff mend and lay out the code
 	@.venv/bin/ruff check --fix-only --quiet . ; .venv/bin/ruff format --quiet .
 
+openstack: ## A real OpenStack on loopback, to try Almanac against a cloud
+	@$(PYTHON) scripts/setup.py openstack
+	@$(PYTHON) -m scripts.cloud up
+
+openstack-down: ## End it
+	@$(PYTHON) -m scripts.cloud down
+
+openstack-status: ## What of it runs
+	@$(PYTHON) -m scripts.cloud status
+
 bench: setup-test ## The benchmarks, each printing one JSON line
 	@for script in benchmarks/*.py; do $(RUN) $$script || exit 1; done
 
@@ -44,6 +54,7 @@ reference: setup ## Write the page of commands in docs/ anew
 lock: setup ## Lock the newest versions that pyproject.toml allows
 	@$(LOCKED) --upgrade --group dev pyproject.toml requirements/build.in -o requirements/lock.txt
 	@$(LOCKED) --upgrade requirements/java.in -o requirements/java.txt
+	@$(LOCKED) --upgrade requirements/openstack.in -o requirements/openstack.txt
 
 clean: ## Remove what was installed and made here
 	rm -rf .venv .almanac demo-output dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

