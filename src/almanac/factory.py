@@ -5,15 +5,12 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 
 from almanac.core.catalogue import Profile
-from almanac.core.defaults import built_in_flavors, built_in_profiles, class_seats
-from almanac.core.errors import SiteTrouble
-from almanac.core.ports import Limits, Permanent, Site
-from almanac.core.resources import Flavor, Host, Resources
+from almanac.core.ports import Site
 from almanac.services.access import Access
 from almanac.services.accounts import Accounts
 from almanac.services.bookings import Bookings
@@ -35,12 +32,7 @@ from almanac.services.rules import Rules
 from almanac.services.vault import Vault
 from almanac.services.warm import WarmPool
 from almanac.settings import Settings
-from almanac.sites.local.ground import Settings as LocalSiteSettings
-from almanac.sites.local.machine import find_host
-from almanac.sites.local.site import LocalSite
-from almanac.sites.simulated import SimulatedSite, World
-from almanac.spark.archive import find_archive
-from almanac.spark.runtime import Runtime, find_runtime
+from almanac.siting import Sites, built_in, shapes
 from almanac.storage.database import Database
 
 log = logging.getLogger(__name__)
@@ -144,78 +136,11 @@ def build(settings: Settings, clock: Clock = wall_clock) -> Almanac:
     file = read(settings.catalogue) if settings.catalogue else ProfileFile()
     database = Database(settings.database_url)
     database.migrate()
-    sites, profiles = _sites(settings, file, clock)
-    rules = Rules(settings.offer_held_for, settings.require_grants)
     vault = Vault.at(settings.state / "secret.key")
-    return compose(database, vault, sites, merged(profiles, file), rules, clock, partial(SideBySide, _HANDS))
-
-
-def _sites(settings: Settings, file: ProfileFile, clock: Clock) -> tuple[list[Site], tuple[Profile, ...]]:
-    sites: list[Site] = []
-    profiles: dict[str, Profile] = {}
-    if settings.local.enabled:
-        local, host, flavors = _local(settings, file, clock)
-        sites.append(local)
-        profiles |= {profile.name: profile for profile in built_in_profiles((host,), flavors)}
-    if settings.simulated is not None:
-        simulated, hosts, flavors = _simulated(settings, file, clock)
-        sites.append(simulated)
-        profiles = {profile.name: profile for profile in built_in_profiles(hosts, flavors)} | profiles
-    return sites, tuple(profiles.values())
-
-
-def _flavors(total: Resources, file: ProfileFile) -> tuple[Flavor, ...]:
-    by_name = {flavor.name: flavor for flavor in (*built_in_flavors(total, class_seats(total)), *file.flavors)}
-    return tuple(by_name.values())
-
-
-def _local(settings: Settings, file: ProfileFile, clock: Clock) -> tuple[LocalSite, Host, tuple[Flavor, ...]]:
-    wanted = settings.local
-    chosen = LocalSiteSettings(
-        network=wanted.network,
-        cpu_allocation_ratio=wanted.cpu_allocation_ratio,
-        memory_reserve_mib=wanted.memory_reserve_mib,
-    )
-    host = find_host(settings.state, chosen.cpu_allocation_ratio, chosen.memory_reserve_mib, chosen.disk_reserve_gib)
-    flavors = _flavors(host.resources, file)
-    runtime = partial(local_runtime, settings)
-    try:
-        site = LocalSite(wanted.name, settings.state / "local", flavors, runtime, chosen, clock=clock)
-    except Permanent as error:
-        raise SiteTrouble(
-            f"This machine can't be a site: {error}", hint="Mend that, or set local.enabled = false in almanac.toml."
-        ) from error
-    return site, host, flavors
-
-
-def local_runtime(settings: Settings) -> Runtime:
-    """Java, Spark and Python of this machine, with the class-data archive if there is one yet.
-
-    Raises:
-        NoJava, NoSpark: as they say.
-    """
-    runtime = find_runtime(settings.cache)
-    archive = find_archive(runtime, settings.cache)
-    return replace(runtime, archive=str(archive)) if archive else runtime
-
-
-def _simulated(
-    settings: Settings, file: ProfileFile, clock: Clock
-) -> tuple[SimulatedSite, list[Host], tuple[Flavor, ...]]:
-    wanted = settings.simulated
-    if wanted is None:
-        raise ValueError("no simulated site is configured")
-    each = Resources(wanted.cores, wanted.memory_mib, wanted.disk_gib, wanted.gpus)
-    hosts = [Host(f"{wanted.name}-{number}", each) for number in range(1, wanted.hosts + 1)]
-    flavors = _flavors(each, file)
-    limits = Limits(build=timedelta(seconds=wanted.build_s), teardown=timedelta(seconds=10))
-    site = SimulatedSite(
-        wanted.name,
-        hosts,
-        flavors,
-        limits,
-        clock,
-        start_seconds=lambda _: wanted.build_s,
-        world=World(settings.state / "simulated.json"),
-    )
-    return site, hosts, flavors
+    # People find the same files at every site.
+    nodes = Nodes(database, vault, clock, settings.state / "local" / "storage")
+    made = Sites(settings, file, nodes, clock).make()
+    terms = {site.name: site.terms for site in settings.sites}
+    rules = Rules(settings.offer_held_for, settings.require_grants, terms, shapes(made))
+    sites, profiles = [each.site for each in made], merged(built_in(made), file)
+    return compose(database, vault, sites, profiles, rules, clock, partial(SideBySide, _HANDS), nodes)

@@ -8,13 +8,26 @@ from __future__ import annotations
 import os
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    IPvAnyNetwork,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from almanac.core.choosing import Terms
 from almanac.core.errors import BadRequest
 from almanac.services.profile_file import duration
+from almanac.sites.openstack.settings import LeaseKind, OpenStackSettings
+
+URL = r"^(https?://[^\s/]+/?)?$"
 
 Duration = Annotated[timedelta, BeforeValidator(lambda v: v if isinstance(v, timedelta) else duration(v))]
 
@@ -31,40 +44,100 @@ def default_cache() -> Path:
     return Path(os.environ.get("ALMANAC_CACHE") or f"{home}/almanac").expanduser()
 
 
-class LocalSettings(BaseModel):
-    """This machine as a site.
+Label = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,39}$")]
+Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class SiteSettings(BaseModel):
+    """What every kind of site has.
 
     Attributes:
         name: the site's name.
+        price_per_hour: price of a node for an hour, by flavor, in a unit of the operator's that is the same at all sites.
+        price_per_core_hour: price of a core for an hour, for flavors without a price.
+        data: labels of the data that lies there.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+    name: Label
+    price_per_hour: dict[str, Price] = {}
+    price_per_core_hour: Price = 0.0
+    data: tuple[Label, ...] = ()
+
+    @property
+    def terms(self) -> Terms:
+        """As the core knows them."""
+        return Terms(self.price_per_hour, self.price_per_core_hour, frozenset(self.data))
+
+
+class LocalSettings(SiteSettings):
+    """This machine as a site.
+
+    Attributes:
         enabled: whether this machine is a site at all.
         cpu_allocation_ratio: virtual cores per core (Nova's word); clusters share cores fairly above 1.
         memory_reserve_mib: left to the machine itself.
         network: ``closed``: clusters reach nothing but themselves (needs root); ``open``: the machine's network.
     """
 
-    model_config = ConfigDict(extra="forbid")
-    name: str = Field(default="local", pattern=r"^[a-z0-9][a-z0-9.-]{0,39}$")
+    name: Label = "local"
     enabled: bool = True
     cpu_allocation_ratio: float = Field(default=4.0, ge=0.5, le=64)
     memory_reserve_mib: int = Field(default=1024, ge=0)
     network: Literal["closed", "open"] = "closed"
 
 
-class SimulatedSettings(BaseModel):
+class SimulatedSettings(SiteSettings):
     """A site that only pretends, on the real clock: for trying Almanac's doors without Spark.
 
     Attributes:
         build_s: start-up time of a cluster, in seconds.
+        reserved: whether it pretends that its capacity is truly held ahead of time.
     """
 
-    model_config = ConfigDict(extra="forbid")
-    name: str = Field(default="simulated", pattern=r"^[a-z0-9][a-z0-9.-]{0,39}$")
+    name: Label = "simulated"
     hosts: int = Field(default=4, ge=1, le=10_000)
     cores: int = Field(default=32, ge=1)
     memory_mib: int = Field(default=131_072, ge=1024)
     disk_gib: int = Field(default=1000, ge=0)
     gpus: int = Field(default=0, ge=0)
     build_s: float = Field(default=2.0, ge=0)
+    reserved: bool = True
+
+
+class CloudSettings(SiteSettings):
+    """An OpenStack cloud as a site; see ``sites.openstack.settings`` for what isn't explained here.
+
+    Attributes:
+        public_url: where the cloud's machines reach this Almanac, if that isn't the ``public_url`` of all.
+    """
+
+    public_url: str = Field(default="", pattern=URL)
+    cloud: str = Field(min_length=1)
+    image: str = Field(min_length=1)
+    clouds_file: Path | None = None
+    region: str = ""
+    network: str = ""
+    floating_network: str = ""
+    flavors: tuple[str, ...] = ()
+    lease_kind: LeaseKind = LeaseKind.AUTO
+    door_cidrs: tuple[IPvAnyNetwork, ...] = ()
+    key_name: str = ""
+    availability_zone: str = ""
+    volume_gib: int = Field(default=20, ge=1)
+    gpu_property: str = "gpus"
+    early: Duration = timedelta(seconds=20)
+    join_within: Duration = timedelta(minutes=20)
+    drain: Duration = timedelta(minutes=2)
+    silent_after: Duration = timedelta(seconds=30)
+    build: Duration = timedelta(minutes=4)
+
+    @property
+    def site(self) -> OpenStackSettings:
+        """As the site knows them."""
+        of_every_site = {*SiteSettings.model_fields, "public_url"}
+        facts = {name: getattr(self, name) for name in type(self).model_fields if name not in of_every_site}
+        return OpenStackSettings(**facts | {"door_cidrs": tuple(map(str, self.door_cidrs))})
 
 
 class Settings(BaseSettings):
@@ -77,6 +150,7 @@ class Settings(BaseSettings):
         catalogue: the profiles' TOML file; empty means the built-in ones only.
         offer_held_for: how long an offer is held.
         require_grants: whether a project without a grant at a site may book there.
+        public_url: where machines in clouds reach this Almanac, such as ``https://almanac.example.org``.
         tick_s: seconds between two looks of the loop when nothing asks for an earlier one.
     """
 
@@ -90,14 +164,46 @@ class Settings(BaseSettings):
     catalogue: Path | None = None
     offer_held_for: Duration = timedelta(minutes=10)
     require_grants: bool = False
+    public_url: str = Field(default="", pattern=URL)
     tick_s: float = Field(default=1.0, gt=0, le=10)
     local: LocalSettings = LocalSettings()
-    simulated: SimulatedSettings | None = None
+    simulated: tuple[SimulatedSettings, ...] = ()
+    openstack: tuple[CloudSettings, ...] = ()
 
     @field_validator("state", "cache")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().absolute()
+
+    @field_validator("simulated", mode="before")
+    @classmethod
+    def _one_or_several(cls, value: object) -> object:
+        """One table (or ``ALMANAC_SIMULATED__...``) is a list of one."""
+        return [value] if isinstance(value, dict) else value
+
+    @model_validator(mode="after")
+    def _sites_are_told_apart_and_reachable(self) -> Self:
+        names = [site.name for site in self.sites]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"two sites have the name {twice[0]}: give each its own")
+        for cloud in self.openstack:
+            if not self.url_for(cloud):
+                raise ValueError(
+                    f"the machines of {cloud.name} don't know where Almanac is: "
+                    'set public_url, such as public_url = "https://almanac.example.org"'
+                )
+        return self
+
+    @property
+    def sites(self) -> tuple[SiteSettings, ...]:
+        """All sites, in the operator's order of preference."""
+        local = (self.local,) if self.local.enabled else ()
+        return (*local, *self.openstack, *self.simulated)
+
+    def url_for(self, cloud: CloudSettings) -> str:
+        """Where a cloud's machines reach this Almanac; empty if nobody has said it."""
+        return (cloud.public_url or self.public_url).rstrip("/")
 
     @property
     def database_url(self) -> str:

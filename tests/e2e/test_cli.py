@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import stat
 import subprocess
@@ -356,13 +357,20 @@ def test_tokens(almanac):
     refused(script("bookings"), 1)
 
 
-def test_draining_a_site(almanac):
-    assert "no new bookings" in almanac("admin", "sites", "drain", "simulated").out
+def test_draining_a_site_says_what_is_left_there(almanac, booking):
+    said = almanac("site", "drain", "simulated").out
     try:
+        assert "simulated takes no new bookings. To take them again: almanac site undrain simulated" in said
+        assert re.search(rf"{booking} +admin +default +spark-small +ready", said)
+        assert "simulated is empty from" in said
+        assert [b["id"] for b in almanac.ask("site", "drain", "simulated")["bookings"]] == [booking]
         refused(almanac("book", "spark-small", "--for", "1h"), 1, "drained")
         assert "drained" in almanac("sites").out
+        almanac("release", booking, "--wait")
+        assert "Nothing is booked at simulated: it is empty." in almanac("site", "drain", "simulated").out
     finally:
-        almanac("admin", "sites", "undrain", "simulated")
+        assert almanac("site", "undrain", "simulated").out == "simulated takes bookings again.\n"
+    refused(almanac("site", "drain", "moon"), 1, "no site moon", "Sites: simulated.")
 
 
 def test_credentials_that_others_can_read_are_refused(almanac, tmp_path):

@@ -59,6 +59,14 @@ Name = Annotated[
 ]
 Label = Annotated[str, Field(min_length=1, max_length=40, pattern=LABEL, description="As the catalogue names it.")]
 Id = Annotated[str, Field(min_length=2, max_length=40, pattern=ID)]
+Data = Annotated[
+    str,
+    Field(
+        max_length=40,
+        pattern=rf"{LABEL}|^$",
+        description="Label of the data that it works on: sites that have it come first. Empty: none, whatever the profile says.",
+    ),
+]
 Title = Annotated[str, Field(max_length=120, pattern=TEXT, description="Free text, one line.")]
 Seconds = Annotated[int, Strict(), Field(ge=1, le=YEAR_S)]
 Seats = Annotated[int, Strict(), Field(ge=1, le=10_000)]
@@ -67,5 +75,6 @@ Hours = Annotated[
     float,
     Field(gt=0, le=100_000_000, allow_inf_nan=False),
 ]
+Price = Annotated[float, Field(description="Of all its nodes for an hour, in the operator's unit.")]
 Rounded = Annotated[float, PlainSerializer(lambda hours: round(hours, 4), return_type=float)]
 """Hours that the API tells: to a third of a second."""

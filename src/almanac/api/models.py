@@ -78,6 +78,7 @@ class Site(Out):
     hosts: list[Host]
     total: Resources
     free_now: Resources
+    data: list[str] = Field(description="Labels of the data that lies there.")
 
 
 # --- availability -------------------------------------------------------------------------------------------------
@@ -108,6 +109,8 @@ class AvailabilityBody(In):
     seats: f.Seats = 1
     within: WindowBody | None = None
     site: f.Label | None = None
+    project: f.Name | None = None
+    data: f.Data | None = None
     limit: Annotated[int, Strict(), Field(ge=1, le=50)] = 5
 
     def query(self) -> AvailabilityQuery:
@@ -118,7 +121,9 @@ class AvailabilityBody(In):
         """
         within = self.within.window() if self.within else None
         duration = timedelta(seconds=self.duration_s)
-        return AvailabilityQuery(self.profile, duration, self.seats, within, self.site, self.limit)
+        return AvailabilityQuery(
+            self.profile, duration, self.seats, within, self.site, self.limit, self.project, self.data
+        )
 
 
 class Slot(Out):
@@ -129,7 +134,9 @@ class Slot(Out):
     end: f.Moment
     seats: int
     workers: int
-    reserved: bool
+    reserved: bool = Field(description="Whether its capacity would be truly held; otherwise best effort.")
+    price_per_hour: f.Price
+    why: str = Field(description="What speaks for this site, or against it, beside the others.")
 
 
 class Availability(Out):
@@ -164,11 +171,14 @@ class BookingBody(In):
     project: f.Name | None = None
     site: f.Label | None = None
     title: f.Title = ""
+    data: f.Data | None = None
 
     def request(self) -> BookingRequest:
         """As the service knows it."""
         duration = timedelta(seconds=self.duration_s)
-        return BookingRequest(self.profile, duration, self.start, self.seats, self.project, self.site, self.title)
+        return BookingRequest(
+            self.profile, duration, self.start, self.seats, self.project, self.site, self.title, self.data
+        )
 
 
 class MoveEndBody(In):
@@ -211,6 +221,7 @@ class BookingQuery(In):
     until: f.Instant | None = Field(None, alias="to", description="Only those that start before it.")
     limit: int = Field(100, ge=1, le=500)
     after: f.Id | None = Field(None, description="`next` of the page before.")
+    site: f.Label | None = None
 
     def filter(self) -> BookingFilter:
         """As the service knows it.
@@ -220,7 +231,8 @@ class BookingQuery(In):
         """
         bounded = self.since is not None or self.until is not None
         within = Window(self.since or f.EARLIEST, self.until or f.LATEST) if bounded else None
-        return BookingFilter(self.mine, self.project, frozenset(self.status), within, self.limit, self.after)
+        statuses = frozenset(self.status)
+        return BookingFilter(self.mine, self.project, statuses, within, self.limit, self.after, self.site)
 
 
 class Progress(Out):
@@ -248,13 +260,15 @@ class Booking(Out):
     created_at: f.Moment
     expires_at: f.Moment | None
     ended_at: f.Moment | None
-    reserved: bool
+    reserved: bool = Field(description="Whether its capacity is truly held; otherwise best effort.")
     node_hours: f.Rounded
     progress: Progress | None
     ready_at: f.Moment | None
     eta: f.Moment | None = Field(description="When it is expected to be ready.")
     reason: str | None = Field(description="Why it failed, or its last trouble.")
     warning: str | None = Field(description="What is about to happen to it.")
+    price_per_hour: f.Price
+    why: str = Field(description="Why it is at this site; told once, when it is made.")
 
 
 class Bookings(Out):

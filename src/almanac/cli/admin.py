@@ -1,4 +1,4 @@
-"""For operators (and, for members, project leads): people, projects, grants and sites."""
+"""For operators (and, for members, project leads): people, projects and grants."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Site = Annotated[str, typer.Argument(metavar="SITE", help="A site's name; see: a
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    admin = options.group("People, projects, grants and sites (operators).")
+    admin = options.group("People, projects and grants (operators).")
     people = options.group("Accounts.")
     command(people, "list", example="almanac admin people list")(list_people)
     command(people, "add", example="almanac admin people add ada")(add_person)
@@ -37,13 +37,9 @@ def register(app: typer.Typer) -> None:
     grants = options.group("Node-hours for projects.")
     command(grants, "list", example="almanac admin grants list gaia")(list_grants)
     command(grants, "add", example="almanac admin grants add gaia local 500 --for 90d")(add_grant)
-    sites = options.group("Sites.")
-    command(sites, "drain", example="almanac admin sites drain local")(drain)
-    command(sites, "undrain", example="almanac admin sites undrain local")(undrain)
     command(admin, "invite", example="almanac admin invite ada")(invite)
     for name, part in (("people", people), ("projects", projects), ("members", members), ("grants", grants)):
         admin.add_typer(part, name=name)
-    admin.add_typer(sites, name="sites")
     app.add_typer(admin, name="admin", rich_help_panel="Account")
 
 
@@ -171,20 +167,6 @@ def add_grant(
     with options.client() as client:
         made = client.admin.add_grant(project, site, node_hours, begin, begin + options.length(length))
     _done(made, f"{project} has {node_hours:g} more node-hours at {site}.", json=json)
-
-
-def drain(site: Site, json: Json = False) -> None:
-    """Take no new bookings at a site; what runs there goes on."""
-    with options.client() as client:
-        client.admin.drain(site)
-    _done({"site": site, "drained": True}, f"{site} takes no new bookings.", json=json)
-
-
-def undrain(site: Site, json: Json = False) -> None:
-    """Take bookings at a site again."""
-    with options.client() as client:
-        client.admin.undrain(site)
-    _done({"site": site, "drained": False}, f"{site} takes bookings again.", json=json)
 
 
 def _done(result: object, sentence: str, *, json: bool) -> None:

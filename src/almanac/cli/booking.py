@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from almanac.cli import options, output
-from almanac.cli.options import BookingId, For, Json, ProfileName, Project, Seats, SiteName, command
+from almanac.cli.options import BookingId, Data, For, Json, ProfileName, Project, Seats, SiteName, command
 from almanac.core.errors import BadRequest
 
 if TYPE_CHECKING:
@@ -48,13 +48,14 @@ def book(
     project: Project = None,
     site: SiteName = None,
     title: Title = None,
+    data: Data = None,
     wait: Wait = False,
     json: Json = False,
 ) -> None:
     """Book a platform, for now or for later."""
     from almanac.client.models import Request
 
-    request = Request(profile, options.length(length), _start(at), seats, project, site, title)
+    request = Request(profile, options.length(length), _start(at), seats, project, site, title, data)
     with options.client() as client:
         booked = _asked(client.book, request)
         if wait:
@@ -63,28 +64,33 @@ def book(
         output.as_json(booked)
         return
     output.say(f"{booked.id} {_summary(booked)}", style="green")
+    if booked.why:
+        output.say(f"Site: {_why(booked)}")
     _say_next(booked)
 
 
 def offer(
     profile: ProfileName,
+    *,
     length: For,
     at: At = "now",
     seats: Seats = 1,
     project: Project = None,
     site: SiteName = None,
     title: Title = None,
+    data: Data = None,
     json: Json = False,
 ) -> None:
     """Hold a window for a few minutes, to be accepted or left."""
     from almanac.client.models import Request
 
-    request = Request(profile, options.length(length), _start(at), seats, project, site, title)
+    request = Request(profile, options.length(length), _start(at), seats, project, site, title, data)
     with options.client() as client:
         offered = _asked(client.offer, request)
     _tell(offered, _summary(offered), json=json)
     if not json:
-        output.facts([("From", offered.start), ("To", offered.end), ("Held until", offered.expires_at)])
+        held = [("From", offered.start), ("To", offered.end), ("Held until", offered.expires_at)]
+        output.facts([*held, ("Price an hour", offered.price_per_hour or None), ("Site", _why(offered))])
         output.say(f"Take it: almanac accept {offered.id}")
 
 
@@ -140,7 +146,7 @@ def show(booking: BookingId, json: Json = False) -> None:
             ("Status", words.state(found)),
             ("Warning", found.warning),
             ("Trouble", found.reason),
-            ("Profile", f"{found.profile} at {found.site}{'' if found.reserved else ' (best effort, not reserved)'}"),
+            ("Profile", words.place(found)),
             ("Seats, workers", f"{found.seats}, {found.workers}"),
             ("Project, owner", f"{found.project}, {found.owner}"),
             ("From", found.start),
@@ -149,6 +155,7 @@ def show(booking: BookingId, json: Json = False) -> None:
             ("Ready since", found.ready_at),
             ("Ended", found.ended_at),
             ("Node-hours", found.node_hours),
+            ("Price an hour", found.price_per_hour or None),
         ]
     )
     output.table(
@@ -265,14 +272,15 @@ def _tell(booking: Booking, sentence: str, *, json: bool) -> None:
 
 def _summary(booking: Booking) -> str:
     """Such as ``is ready until ...: spark-small at local for 2 h, 1 seat, 2 workers``."""
-    from almanac.client.words import length, state
+    from almanac.client.words import length, place, state
 
     seats = "1 seat" if booking.seats == 1 else f"{booking.seats} seats"
-    kind = "" if booking.reserved else ", best effort and not reserved"
     window = f"for {length(booking.end - booking.start)}"
-    return (
-        f"is {state(booking)}: {booking.profile} at {booking.site} {window}, {seats}, {booking.workers} workers{kind}"
-    )
+    return f"is {state(booking)}: {place(booking)} {window}, {seats}, {booking.workers} workers"
+
+
+def _why(booking: Booking) -> str:
+    return f"{booking.site}, as {booking.why}" if booking.why else ""
 
 
 def _say_next(booking: Booking) -> None:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from almanac.cli import options, output
-from almanac.cli.options import For, Json, ProfileName, Seats, SiteName, command
+from almanac.cli.options import Data, For, Json, ProfileName, Project, Seats, SiteName, command
 
 if TYPE_CHECKING:
-    from almanac.client.models import Availability, Profile, Request, Site
+    from almanac.client.models import Availability, Profile, Request, Site, Slot
 
 PANEL = "Look"
 BAR_WIDTH = 24
@@ -39,6 +39,8 @@ def profiles(json: Json = False) -> None:
 
 def sites(json: Json = False) -> None:
     """Where nodes come from, and what is free there now."""
+    from almanac.client import words
+
     with options.client() as client:
         found = client.sites()
     if json:
@@ -46,31 +48,35 @@ def sites(json: Json = False) -> None:
         return
     for site in found:
         state = f"trouble: {site.trouble}" if site.trouble else "drained, takes no bookings" if site.drained else "open"
-        capacity = "reserved ahead of time" if site.reserved else "best effort, not reserved"
+        capacity = "reserved ahead of time" if site.reserved else words.BEST_EFFORT
         pairs = [("Site", site.name), ("State", state), ("Hosts", len(site.hosts)), *_free_now(site)]
-        output.facts([*pairs, ("Capacity", capacity), ("Isolation", site.isolation)])
+        output.facts([*pairs, ("Capacity", capacity), ("Data", ", ".join(site.data)), ("Isolation", site.isolation)])
     if not found:
         output.say("There is no site. See the settings in almanac.toml.")
 
 
 def free(
     profile: ProfileName,
+    *,
     length: For,
     seats: Seats = 1,
     within: Annotated[
         str | None, typer.Option("--within", metavar="WINDOW", help='Such as tomorrow, "next week", "next 3 days".')
     ] = None,
     site: SiteName = None,
+    project: Project = None,
+    data: Data = None,
     limit: Annotated[int, typer.Option("--limit", min=1, max=50, help="How many windows at most.")] = 5,
     json: Json = False,
 ) -> None:
     """When it fits, and how many seats at most from now."""
     from almanac.client.models import Request
 
-    request = Request(profile, options.length(length), seats=seats, site=site)
+    request = Request(profile, options.length(length), seats=seats, project=project, site=site, data=data)
     window = options.window(within) if within else None
+    place = {"site": site, "project": project, "data": data}
     with options.client() as client:
-        found = client.availability(profile, request.duration, seats=seats, within=window, site=site, limit=limit)
+        found = client.availability(profile, request.duration, seats=seats, within=window, limit=limit, **place)
     if json:
         output.as_json(found)
     else:
@@ -86,12 +92,14 @@ def _show_free(found: Availability, request: Request) -> None:
         begin, finish = offers.span(found.offers, datetime.now(UTC))
         wide = output.columns() >= 80
         rows = [
-            (s.start, s.end, s.site, s.seats, s.workers)
+            (s.start, s.end, s.site, s.seats, s.workers, s.price_per_hour or None, _capacity(s))
             + ((offers.bar(s.start, s.end, begin, finish, BAR_WIDTH),) if wide else ())
             for s in found.offers
         ]
-        headings = ("From", "To", "Site", "Seats", "Workers")
+        headings = ("From", "To", "Site", "Seats", "Workers", "Price/h", "Capacity")
         output.table((*headings, offers.axis(begin, finish, BAR_WIDTH)) if wide else headings, rows, empty="")
+        for site, why in {s.site: s.why for s in found.offers if s.why}.items():
+            output.say(f"{site}: {why}")
         first = found.offers[0]
         paste = offers.book_command(
             request, start=first.start, length=first.end - first.start, seats=first.seats, site=request.site
@@ -102,6 +110,13 @@ def _show_free(found: Availability, request: Request) -> None:
         for paste, why in offers.alternatives(found.refusal, request):
             output.say(f"  {paste}   # {why}")
     output.say(f"Seats that could start now for that long: {found.largest_now}")
+
+
+def _capacity(slot: Slot) -> str:
+    """Empty where it is truly reserved, as people expect."""
+    from almanac.client.words import BEST_EFFORT
+
+    return "" if slot.reserved else BEST_EFFORT
 
 
 def _free_now(site: Site) -> list[tuple[str, str]]:

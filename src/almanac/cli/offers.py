@@ -65,7 +65,8 @@ def book_command(request: Request, *, start: datetime, length: timedelta, seats:
     parts += ["--for", compact(length)]
     if seats != 1:
         parts += ["--seats", str(seats)]
-    for option, value in (("--site", site), ("--project", request.project), ("--title", request.title)):
+    chosen = (("--site", site), ("--project", request.project), ("--title", request.title), ("--data", request.data))
+    for option, value in chosen:
         parts += [option, value] if value else []
     return shlex.join(parts)
 

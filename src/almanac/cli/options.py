@@ -40,6 +40,10 @@ Seats = Annotated[int, typer.Option("--seats", min=1, help="People who work on i
 Project = Annotated[str | None, typer.Option("--project", help="Whose allocation; needed by those who have several.")]
 SiteName = Annotated[str | None, typer.Option("--site", help="Where; see: almanac sites. Anywhere if not given.")]
 
+Data = Annotated[
+    str | None, typer.Option("--data", metavar="LABEL", help="Data that it works on: sites that have it come first.")
+]
+
 
 def group(help_text: str) -> typer.Typer:
     """A group of commands."""

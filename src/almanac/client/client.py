@@ -87,11 +87,14 @@ class Client:
         within: tuple[datetime, datetime] | None = None,
         site: str | None = None,
         limit: int = 5,
+        project: str | None = None,
+        data: str | None = None,
     ) -> m.Availability:
         """When it fits, and how many seats at most from now."""
         window = {"start": instant(within[0]), "end": instant(within[1])} if within else None
-        question = {"profile": profile, "duration_s": duration, "seats": seats, "within": window, "site": site}
-        return read(m.Availability, self.transport.call("POST", "/availability", json={**question, "limit": limit}))
+        question = {"profile": profile, "duration_s": duration, "seats": seats, "within": window, "limit": limit}
+        place = {"site": site, "project": project, "data": data}
+        return read(m.Availability, self.transport.call("POST", "/availability", json=question | place))
 
     def offer(self, request: m.Request) -> m.Booking:
         """An offer, held until its ``expires_at``."""
@@ -131,9 +134,11 @@ class Client:
         status: Collection[BookingStatus] = (),
         start: datetime | None = None,
         end: datetime | None = None,
+        site: str | None = None,
     ) -> Iterator[m.Booking]:
-        """Bookings, page by page: one's own or all that one sees; of a project, in some statuses, in ``[start, end)``."""
-        query = {"mine": mine, "project": project, "status": sorted(status), "from": start, "to": end}
+        """Bookings, page by page: one's own or all that one sees; of a project, at a site, ...; by start."""
+        of = {"mine": mine, "project": project, "site": site}
+        query = of | {"status": sorted(status), "from": start, "to": end}
         after: str | None = None
         while True:
             page = read(m.BookingPage, self.transport.call("GET", "/bookings", params={**query, "after": after}))

@@ -26,6 +26,7 @@ class Request:
         start: aware; None for now.
         project: None where one has only one.
         site: None for any.
+        data: label of the data that it works on, which sites that have it come first for; None for the profile's.
     """
 
     profile: str
@@ -35,6 +36,7 @@ class Request:
     project: str | None = None
     site: str | None = None
     title: str | None = None
+    data: str | None = None
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,7 @@ class Site:
     hosts: tuple[Mapping[str, Any], ...]
     total: Mapping[str, int]
     free_now: Mapping[str, int]
+    data: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -121,7 +124,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class Slot:
-    """A window that fits: what ``free`` lists."""
+    """A window that fits: what ``free`` lists. ``why`` is what speaks for its site, or against it, beside the others."""
 
     site: str
     start: datetime
@@ -129,6 +132,8 @@ class Slot:
     seats: int
     workers: int
     reserved: bool
+    price_per_hour: float = 0
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -174,7 +179,13 @@ class Progress:
 
 @dataclass(frozen=True)
 class Booking:
-    """A booking (or an offer, while its status is ``offered``)."""
+    """A booking (or an offer, while its status is ``offered``).
+
+    Attributes:
+        reserved: whether its capacity is truly held; otherwise best effort.
+        price_per_hour: of all its nodes, in the operator's unit.
+        why: why it is at its site; told once, when it is made.
+    """
 
     id: str
     project: str
@@ -197,6 +208,8 @@ class Booking:
     reason: str | None = None
     warning: str | None = None
     node_hours: float = 0
+    price_per_hour: float = 0
+    why: str = ""
 
     @property
     def live(self) -> bool:

@@ -152,11 +152,11 @@ class Platform:
 
     def __repr__(self) -> str:
         b = self.booking
-        return f"<Platform {b.id}: {b.profile} at {b.site}, {words.state(b)}>"
+        return f"<Platform {b.id}: {words.place(b)}, {words.state(b)}>"
 
     def _repr_html_(self) -> str:
         rows = {
-            "Platform": f"{self.booking.id} ({self.booking.profile} at {self.booking.site})",
+            "Platform": f"{self.booking.id}: {words.place(self.booking)}",
             "Status": words.state(self.booking),
             "Until": words.local(self.booking.end),
             "Seats, workers": f"{self.booking.seats}, {self.booking.workers}",
@@ -175,6 +175,7 @@ def book(  # noqa: PLR0913 - a whole request, by keyword
     project: str | None = None,
     site: str | None = None,
     title: str | None = None,
+    data: str | None = None,
     wait: bool = True,
     client: Client | None = None,
 ) -> Platform:
@@ -188,6 +189,7 @@ def book(  # noqa: PLR0913 - a whole request, by keyword
         project: whose allocation it is; needed by those who have several.
         site: where; anywhere if not given.
         title: a name for people.
+        data: label of the data that it works on: sites that have it come first.
         wait: False returns at once, as for a booking of tomorrow.
         client: another server or person than the one signed in.
 
@@ -198,7 +200,7 @@ def book(  # noqa: PLR0913 - a whole request, by keyword
     if length is None or length <= timedelta(0):
         raise ClientError("bad_window", f"{hours!r} hours is no length.", "Give a number above 0, such as hours=2.")
     client = client or Client()
-    request = Request(profile, length, start=at, seats=seats, project=project, site=site, title=title)
+    request = Request(profile, length, start=at, seats=seats, project=project, site=site, title=title, data=data)
     platform = Platform(client, client.book(request))
     return platform.wait() if wait else platform
 

@@ -57,6 +57,15 @@ def memory(mib: int) -> str:
     return f"{mib} MiB" if mib < 1024 else f"{mib / 1024:.1f}".removesuffix(".0") + " GiB"
 
 
+BEST_EFFORT = "best effort, not reserved"
+
+
+def place(booking: Booking) -> str:
+    """A booking's profile and site, and whether its capacity is only best effort."""
+    where = f"{booking.profile} at {booking.site}"
+    return where if booking.reserved else f"{where} ({BEST_EFFORT})"
+
+
 def state(booking: Booking, now: datetime | None = None) -> str:
     """What a booking is doing now, in a few words."""
     now = now or datetime.now(UTC)

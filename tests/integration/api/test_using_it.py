@@ -44,6 +44,8 @@ def test_a_booking_shows_every_field_with_times_in_utc(world):
         "ready_at": None,
         "reason": None,
         "warning": None,
+        "price_per_hour": 0.0,
+        "why": "",
     }
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -42,7 +41,6 @@ class OpenStackSettings:
         drain: how long machines may take to save people's files before they are given up.
         silent_after: a machine that has said nothing for so long isn't there any more.
         build: how long a build takes until measurements say otherwise (a p95).
-        prices: price per node and hour by flavor, for choosing between sites.
     """
 
     cloud: str
@@ -63,4 +61,3 @@ class OpenStackSettings:
     drain: timedelta = timedelta(minutes=2)
     silent_after: timedelta = timedelta(seconds=30)
     build: timedelta = timedelta(minutes=4)
-    prices: Mapping[str, float] = field(default_factory=dict)

@@ -1,0 +1,106 @@
+"""Settings: sites from the file and the environment, and what isn't right said in a sentence."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from almanac.core.choosing import Terms
+from almanac.core.errors import BadRequest
+from almanac.settings import CloudSettings, Settings, SiteSettings, load
+from almanac.sites.openstack.settings import LeaseKind, OpenStackSettings
+
+CLOUD = """
+public_url = "https://almanac.example.org/"
+
+[[openstack]]
+name = "east"
+cloud = "east-cloud"
+image = "Debian 12"
+flavors = ["m.*"]
+lease_kind = "virtual:instance"
+door_cidrs = ["10.1.0.0/16"]
+drain = "90s"
+price_per_hour = { "m.small" = 0.1 }
+price_per_core_hour = 0.04
+data = ["gaia-dr3"]
+
+[[openstack]]
+name = "west"
+cloud = "west-cloud"
+image = "Debian 12"
+public_url = "http://10.9.0.1:8484"
+"""
+
+
+@pytest.fixture
+def written(tmp_path: Path, monkeypatch):
+    """Settings as ``almanac.toml`` says them."""
+    for name in ("ALMANAC_STATE", "ALMANAC_LOCAL__ENABLED"):
+        monkeypatch.delenv(name, raising=False)
+
+    def write(text: str) -> Settings:
+        (tmp_path / "almanac.toml").write_text(text)
+        return load(state=tmp_path)
+
+    return write
+
+
+def test_clouds(written):
+    settings = written(CLOUD)
+    east, west = settings.openstack
+    assert (settings.url_for(east), settings.url_for(west)) == ("https://almanac.example.org", "http://10.9.0.1:8484")
+    assert east.terms == Terms({"m.small": 0.1}, 0.04, frozenset({"gaia-dr3"}))
+    site = east.site
+    assert (site.cloud, site.lease_kind, site.door_cidrs) == ("east-cloud", LeaseKind.INSTANCE, ("10.1.0.0/16",))
+    assert site.drain == timedelta(seconds=90)
+    assert [each.name for each in settings.sites] == ["local", "east", "west"]
+
+
+def test_what_a_cloud_takes_and_what_is_left_out_is_the_same_as_at_the_site():
+    known = {field.name for field in fields(OpenStackSettings)}
+    assert known == set(CloudSettings.model_fields) - set(SiteSettings.model_fields) - {"public_url"}
+    plain = CloudSettings(name="east", cloud="east-cloud", image="Debian 12").site
+    assert plain == OpenStackSettings(cloud="east-cloud", image="Debian 12")
+
+
+def test_one_simulated_site_or_several(written, monkeypatch):
+    assert written("").simulated == ()
+    assert [s.name for s in written("[simulated]\nhosts = 2").simulated] == ["simulated"]
+    several = written("[[simulated]]\nname = 'sky'\n[[simulated]]\nname = 'cave'\nreserved = false").simulated
+    assert [(s.name, s.reserved) for s in several] == [("sky", True), ("cave", False)]
+    monkeypatch.setenv("ALMANAC_SIMULATED__HOSTS", "7")
+    assert [s.hosts for s in written("").simulated] == [7]
+
+
+def test_the_environment_overrides_the_list_of_clouds(written, monkeypatch):
+    monkeypatch.setenv("ALMANAC_OPENSTACK", '[{"name": "lab", "cloud": "lab", "image": "Debian 12"}]')
+    assert [cloud.name for cloud in written(CLOUD).openstack] == ["lab"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (CLOUD.replace('"west"', '"east"'), "two sites have the name east: give each its own"),
+        (CLOUD.replace('"east"', '"local"'), "two sites have the name local"),
+        (
+            CLOUD.replace('public_url = "https://almanac.example.org/"', ""),
+            "machines of east don't know where Almanac is",
+        ),
+        (CLOUD.replace("https://almanac.example.org/", "almanac.example.org"), "public_url"),
+        (CLOUD.replace("east-cloud", ""), "openstack.0.cloud"),
+        (CLOUD.replace("10.1.0.0/16", "everywhere"), "openstack.0.door_cidrs"),
+        (CLOUD.replace("virtual:instance", "magic"), "'flavor:instance'"),
+        (CLOUD.replace("0.1 }", "-0.1 }"), "openstack.0.price_per_hour"),
+        (CLOUD + "netwerk = 'x'", "openstack.1.netwerk: Extra inputs"),
+        ("[[openstack]]\nname = 'east'", "openstack.0.image: Field required"),
+        ("[openstack", "almanac.toml can't be read"),
+    ],
+)
+def test_what_is_not_right_is_said(written, text, words):
+    with pytest.raises(BadRequest) as refused:
+        written(text)
+    assert words in refused.value.message
