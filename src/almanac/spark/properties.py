@@ -81,7 +81,6 @@ def connect_properties(cluster: ClusterSpec, layout: Layout, home: str) -> dict[
         "spark.executor.memory": f"{size.heap_mib}m",
         "spark.dynamicAllocation.enabled": "false",
         "spark.scheduler.mode": "FAIR",
-        "spark.scheduler.allocation.file": f"file:{home}/pools.xml",
         "spark.default.parallelism": str(cores),
         "spark.sql.shuffle.partitions": str(min(200, 2 * cores)),
         "spark.sql.warehouse.dir": f"{home}/warehouse",

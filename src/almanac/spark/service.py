@@ -27,7 +27,8 @@ class Service:
         dirs: directories made before the start, mode 0700, parents included.
         ports: port name -> port that it listens on.
         ready: the port name whose listening means ready; None when running is enough.
-        after: names of services that must be ready first; they may run on another node of the cluster.
+        after: names of services that it needs, and which end after it; they may run on another node of the cluster.
+        gated: whether it may be started before those are ready, because it waits for them itself (see ``spark.gate``).
         cwd: working directory; one of ``dirs``.
         memory_mib: its share of the node's memory, for a site that can cap it; None for no cap of its own.
         once: it does one thing and ends; ended is ready, and how it ended matters to nobody.
@@ -42,6 +43,7 @@ class Service:
     ports: Mapping[str, int] = field(default_factory=dict)
     ready: str | None = None
     after: tuple[str, ...] = ()
+    gated: bool = False
     cwd: str = ""
     memory_mib: int | None = None
     once: bool = False

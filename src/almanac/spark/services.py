@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from almanac.core.ports import ClusterSpec, PlacedNode
 from almanac.spark import jvm
+from almanac.spark.gate import held_up
 from almanac.spark.layout import DAEMON_HEAP_MIB, MASTER_MIB, Layout, head_size, worker_size
 from almanac.spark.notebook import notebook
 from almanac.spark.properties import connect_properties, daemon_properties, fair_pools, logging_properties
@@ -67,15 +68,23 @@ def _worker(cluster: ClusterSpec, node: PlacedNode, layout: Layout) -> Service:
         *("--cores", str(size.slots), "--memory", f"{size.heap_mib}m", "--work-dir", f"{home}/work"),
         *("--properties-file", f"{home}/spark.conf", _master_url(layout)),
     )
+    gate, metrics = f"{home}/metrics.pipe", f"{home}/metrics.properties"
+    properties = daemon_properties(cluster) | {"spark.metrics.conf": gate}
+    argv = _daemon(layout, "org.apache.spark.deploy.worker.Worker", arguments)
     return Service(
         name=node.name,
-        argv=_daemon(layout, "org.apache.spark.deploy.worker.Worker", arguments),
+        argv=held_up(layout.head, layout.ports["master"], gate, metrics, argv),
         env=_environment(layout, home),
-        files=(File(f"{home}/spark.conf", jvm.properties_file(daemon_properties(cluster))), _logging(layout)),
+        files=(
+            File(f"{home}/spark.conf", jvm.properties_file(properties)),
+            File(metrics, ""),
+            _logging(layout),
+        ),
         dirs=(home, f"{home}/work", layout.scratch),
         ports=ports,
         ready="ui",
         after=("master",),
+        gated=True,
         cwd=home,
         memory_mib=node.flavor.resources.memory_mib,
     )
@@ -85,25 +94,30 @@ def _connect(cluster: ClusterSpec, layout: Layout, heap_mib: int) -> Service:
     home = f"{layout.run}/connect"
     cores = cluster.workers[0].flavor.resources.cores
     executor = (*jvm.archive_flags(layout.runtime.archive), *jvm.executor_flags(cores), _logging_flag(layout))
+    gate, pools = f"{home}/pools.pipe", f"{home}/pools.xml"
     properties = connect_properties(cluster, layout, home) | {
+        "spark.scheduler.allocation.file": f"file:{gate}",
         "spark.master": _master_url(layout),
         "spark.driver.memory": f"{heap_mib}m",
         "spark.executor.extraJavaOptions": " ".join(executor),
     }
     flags = (*jvm.DRIVER_FLAGS, _logging_flag(layout), f"@{home}/connect.args")
+    main = "org.apache.spark.sql.connect.service.SparkConnectServer"
+    argv = jvm.java_argv(layout.runtime, heap_mib, flags, main)
     return Service(
         name="connect",
-        argv=jvm.java_argv(layout.runtime, heap_mib, flags, "org.apache.spark.sql.connect.service.SparkConnectServer"),
+        argv=held_up(layout.head, layout.ports["master"], gate, pools, argv),
         env=_environment(layout, home) | {"SPARK_CONNECT_AUTHENTICATE_TOKEN": cluster.secrets.connect_token},
         files=(
             File(f"{home}/connect.args", jvm.argument_file(properties)),
-            File(f"{home}/pools.xml", fair_pools(cluster)),
+            File(pools, fair_pools(cluster)),
             _logging(layout),
         ),
         dirs=(home, f"{home}/events", f"{home}/warehouse", layout.scratch),
         ports={"connect": layout.ports["connect"], "ui": layout.ports["connect-ui"]},
         ready="connect",
         after=("master",),
+        gated=True,
         cwd=home,
     )
 

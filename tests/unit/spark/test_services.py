@@ -48,8 +48,8 @@ def test_a_cluster_without_workers_is_only_notebooks_without_spark(make_cluster,
     assert "SPARK_REMOTE" not in services["notebook-seat-1"].env
 
 
-def test_what_needs_the_master_starts_after_it(make_cluster, render):
-    """A driver that is too early tries again after exactly 20 seconds."""
+def test_what_needs_the_master_starts_with_it_and_waits_for_it(make_cluster, render):
+    """A driver that is too early tries again after exactly 20 seconds, so each waits at the last moment."""
     services = render(make_cluster())
     assert {name: s.after for name, s in services.items()} == {
         "master": (),
@@ -61,6 +61,15 @@ def test_what_needs_the_master_starts_after_it(make_cluster, render):
         "notebook-seat-1": (),
         "notebook-seat-2": (),
     }
+    gated = {name: s.argv[4:7] for name, s in services.items() if s.gated}
+    assert gated == {
+        "connect": ("127.0.0.1", "7077", "/run/c/connect/pools.pipe"),
+        "worker-1": ("127.0.0.1", "7077", "/run/c/worker-1/metrics.pipe"),
+        "worker-2": ("127.0.0.1", "7077", "/run/c/worker-2/metrics.pipe"),
+    }
+    read = {file.path: file.content for service in services.values() for file in service.files}
+    assert '"-Dspark.scheduler.allocation.file=file:/run/c/connect/pools.pipe"' in read["/run/c/connect/connect.args"]
+    assert "spark.metrics.conf /run/c/worker-1/metrics.pipe" in read["/run/c/worker-1/spark.conf"]
 
 
 def test_no_command_line_holds_a_secret_and_no_repr_does(make_cluster, render):
@@ -187,7 +196,8 @@ def test_each_seat_has_a_fair_pool(make_cluster, render):
     connect = render(make_cluster(seats=2))["connect"]
     told, pools = properties(connect), connect.files[1]
     assert told["spark.scheduler.mode"] == "FAIR"
-    assert told["spark.scheduler.allocation.file"] == f"file:{pools.path}"
+    assert told["spark.scheduler.allocation.file"].endswith("/pools.pipe")
+    assert pools.path == connect.argv[7]
     assert re.findall(r'pool name="([^"]+)"', pools.content) == ["default", "seat-1", "seat-2", "warm-up"]
 
 

@@ -68,10 +68,10 @@ class Watched:
             self.state, self.since = state, time.time()
 
     def due(self, up: set[str]) -> bool:
-        """Whether it is to be started now: what it comes ``after`` is up, and it isn't paused."""
+        """Whether it is to be started now: what it comes ``after`` is up or it waits for it itself, and it isn't paused."""
         if self.state not in {"waiting", "down"} or time.monotonic() < self._not_before:
             return False
-        return all(name in up for name in self.definition["after"])
+        return self.definition.get("gated", False) or all(name in up for name in self.definition["after"])
 
     def start(self, tag: str, log: int, prepare: Callable[[Mapping[str, Any]], None]) -> None:
         """Start it.
