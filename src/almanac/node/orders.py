@@ -29,6 +29,7 @@ class Service:
     ports: Mapping[str, int] = field(default_factory=dict)
     ready: str | None = None
     after: tuple[str, ...] = ()
+    gated: bool = False
     cwd: str = ""
     memory_mib: int | None = None
     once: bool = False
