@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from almanac.core.ports import ClusterSpec, Handle, Permanent, Temporary
+from almanac.sites.endpoints import doors
 from almanac.sites.local import leases, lock, people, ports, processes, relay, trees
 from almanac.sites.local.ending import end_processes, remove
 from almanac.sites.local.explained import explained
@@ -140,7 +141,7 @@ def _launch(
         "package": _PACKAGE,
         "sandbox": sandbox,
         "groups": [(*g,) for g in ground.groups(spec.id, memory, max(1, sum(r.cores for r in needs)), threads)],
-        "doors": ports.doors(services),
+        "doors": doors(services),
         "services": [asdict(service) for service in services],
         "idle_cpu_cores": spec.idle_cpu_cores,
         "drain_s": ground.settings.drain.total_seconds(),

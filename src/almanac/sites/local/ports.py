@@ -1,4 +1,4 @@
-"""Which ports a cluster's services listen on, and which of them are shown outside."""
+"""Which ports a cluster's services listen on."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from almanac.core.ports import ClusterSpec
 from almanac.sites.folder import Folder
 from almanac.sites.local.sandbox import listen
 from almanac.spark.layout import fixed_ports, port_names
-from almanac.spark.service import Service
 
 CHOSEN = "chosen-ports.json"
 _FIRST_WORKER = 7100
@@ -57,25 +56,6 @@ def _pick(names: list[str]) -> dict[str, int]:
     for probe in probes:
         probe.close()
     return picked
-
-
-def doors(services: Iterable[Service]) -> dict[str, int]:
-    """Endpoint -> port of what is shown outside: ``connect``, ``notebook:<seat>`` and ``ui:<service>``."""
-    shown = {}
-    for service in services:
-        for name, port in service.ports.items():
-            if name == "ui":
-                shown[f"ui:{service.name}"] = port
-            elif name == "notebook":
-                shown[f"notebook:{service.name.removeprefix('notebook-')}"] = port
-            elif name == service.name == "connect":
-                shown["connect"] = port
-    return shown
-
-
-def address(endpoint: str, port: int) -> str:
-    """An endpoint's address: ``host:port`` for Spark Connect, a URL for what a browser shows."""
-    return f"127.0.0.1:{port}" if endpoint == "connect" else f"http://127.0.0.1:{port}"
 
 
 def plain(launch: Mapping[str, Any]) -> dict[str, Any]:

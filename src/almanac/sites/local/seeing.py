@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from almanac.core.ports import ClusterState, SeenCluster
-from almanac.sites.local import ports
+from almanac.sites.endpoints import address
 from almanac.sites.local.ground import Ground, Place
 from almanac.sites.local.launch import STATUS
 from almanac.sites.local.watched import telling_line
@@ -43,7 +43,7 @@ def _cluster(place: Place) -> SeenCluster:
         total=status.get("total", 0),
         doing=_doing(place, status) if alive else "",
         reason=status.get("reason", "") if alive else _why_dead(place, status),
-        endpoints={name: ports.address(name, port) for name, port in status.get("endpoints", {}).items()},
+        endpoints={name: address(name, port) for name, port in status.get("endpoints", {}).items()},
         last_active=None if last is None else datetime.fromtimestamp(last, UTC),
     )
 

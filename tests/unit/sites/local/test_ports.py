@@ -8,6 +8,7 @@ import pytest
 from tests.support.lab import NODE, SECRETS
 
 from almanac.core.ports import ClusterSpec, PlacedNode, Seat
+from almanac.sites.endpoints import address, doors
 from almanac.sites.folder import Folder
 from almanac.sites.local import ports
 from almanac.spark.service import Service
@@ -60,12 +61,12 @@ def test_what_is_shown_outside():
         Service("notebook-seat-1", (), ports={"notebook": 7}),
         Service("exporter", ()),
     ]
-    assert ports.doors(services) == {
+    assert doors(services) == {
         "ui:master": 2,
         "connect": 3,
         "ui:connect": 4,
         "ui:worker-1": 6,
         "notebook:seat-1": 7,
     }
-    assert ports.address("connect", 3) == "127.0.0.1:3"
-    assert ports.address("notebook:seat-1", 7) == "http://127.0.0.1:7"
+    assert address("connect", 3) == "127.0.0.1:3"
+    assert address("notebook:seat-1", 7) == "http://127.0.0.1:7"
