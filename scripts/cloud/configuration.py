@@ -23,7 +23,7 @@ COMPUTE = "compute.conf"
 Value = str | int | bool | Sequence[str]
 Sections = dict[str, Mapping[str, Value]]
 
-_TOKENS_KNOWN_FOR_S = 10
+TOKENS_KNOWN_FOR_S = 10
 """How long services trust a token that they have seen; 300 by default, too long for tests that revoke one."""
 
 _LOGS: Mapping[str, Value] = {"use_stderr": True, "log_color": False}
@@ -92,7 +92,7 @@ def _login(stack: Stack, user: str) -> Mapping[str, Value]:
 
 def _common(stack: Stack, user: str) -> Sections:
     return {
-        "keystone_authtoken": {**_login(stack, user), "token_cache_time": _TOKENS_KNOWN_FOR_S},
+        "keystone_authtoken": {**_login(stack, user), "token_cache_time": TOKENS_KNOWN_FOR_S},
         "oslo_concurrency": {"lock_path": str(stack.data / "lock")},
         "oslo_messaging_notifications": {"driver": "noop"},
     }

@@ -113,7 +113,9 @@ def _make_seed(stack: Stack) -> None:
         shutil.move(stack.data / "mysql", stack.state / "mysql")
     finally:
         processes.end(stack)
-    shutil.rmtree(stack.etc)
+    for leftover in (stack.etc, stack.data):
+        shutil.rmtree(leftover)
+    (stack.state / "stack.json").unlink()
 
 
 def _shut_down(stack: Stack) -> None:

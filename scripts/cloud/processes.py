@@ -27,12 +27,12 @@ _KEPT = ("PATH", "LANG", "LC_ALL", "TZ", "HOME", "SSL_CERT_FILE", "REQUESTS_CA_B
 def start(stack: Stack, name: str, command: Sequence[str], extra: Mapping[str, str] | None = None) -> None:
     """Start a service in a session of its own, its output in ``log/NAME.out``."""
     with (stack.log / f"{name}.out").open("ab") as log:
-        subprocess.Popen(
-            command,
+        subprocess.run(
+            ["setsid", "--fork", *command],  # nobody's child: who starts it may go, and needn't reap it
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            start_new_session=True,
+            check=True,
             cwd=stack.state,
             env={**_environment(stack), _SERVICE: name, **(extra or {})},
         )
