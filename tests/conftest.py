@@ -19,8 +19,9 @@ settings.register_profile("almanac", deadline=None, derandomize=True, print_blob
 settings.register_profile("long", deadline=None, max_examples=2000, print_blob=True)
 settings.load_profile("almanac")
 
-# Of a job in the background a shell has Ctrl-C ignored, and what tests start would inherit that.
+# A shell has Ctrl-C ignored in background jobs, nohup has hang-ups, and what tests start would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 SQLITE = pytest.param("sqlite", id="sqlite")
 POSTGRES = pytest.param("postgres", id="postgres", marks=pytest.mark.postgres)
