@@ -10,9 +10,9 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
-from dateutil import tz
 from dateutil.relativedelta import FR, MO, SA, SU, TH, TU, WE, relativedelta
 
+from almanac.core import local_time
 from almanac.core.errors import BadRequest
 
 LENGTHS = "2h, 90m, 1h30m or 2d"
@@ -102,21 +102,8 @@ def settle(day: date, clock: time, zone: tzinfo) -> Moment:
 
     A skipped time is moved on by what the clocks move; of a repeated one the first is taken.
     """
-    wanted = datetime.combine(day, clock, tzinfo=zone)
-    if not tz.datetime_exists(wanted):
-        moved = tz.resolve_imaginary(wanted)
-        return Moment(
-            moved.astimezone(UTC),
-            f"{wanted:%H:%M} doesn't exist on {day:%a %d %b %Y}, as the clocks go forward; taken as {moved:%H:%M %Z}.",
-        )
-    if tz.datetime_ambiguous(wanted):
-        first, second = wanted.replace(fold=0), wanted.replace(fold=1)
-        return Moment(
-            first.astimezone(UTC),
-            f"{wanted:%H:%M} comes twice on {day:%a %d %b %Y}, as the clocks go back; "
-            f"the first is taken. The second is {second.isoformat(timespec='minutes')}.",
-        )
-    return Moment(wanted.astimezone(UTC))
+    settled = local_time.settle(datetime.combine(day, clock), zone)
+    return Moment(settled.at, settled.note)
 
 
 def _tidy(text: str) -> str:

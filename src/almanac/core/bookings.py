@@ -57,6 +57,7 @@ class Booking:
         claim_window: the window widened by build and teardown; what is really taken.
         workers: Spark workers, fixed when booked or resized.
         ended_at: when it really ended: released, cancelled or run out; None before.
+        approval: why it needs a lead's or an operator's approval; while it is an offer it waits for that. Empty: it needs none.
     """
 
     id: str
@@ -73,6 +74,7 @@ class Booking:
     expires_at: datetime | None = None
     ended_at: datetime | None = None
     title: str = ""
+    approval: str = ""
 
 
 def status(booking: Booking, phase: Phase | None, now: datetime) -> BookingStatus:

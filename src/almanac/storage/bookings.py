@@ -30,6 +30,11 @@ _REPLACE = update(bookings).where(_C.id == bindparam("key"))
 _EXPIRED = (
     select(bookings).where(_C.target == BookingTarget.OFFERED, _C.expires_at <= _NOW).order_by(_C.expires_at, _C.id)
 )
+_AWAITING = (
+    select(bookings)
+    .where(_C.target == BookingTarget.OFFERED, _C.expires_at > _NOW, _C.approval != "")
+    .order_by(_C.expires_at, _C.id)
+)
 _DUE = (
     select(bookings)
     .where(_C.target == BookingTarget.CONFIRMED, _C.ended_at.is_(None), _C.window_start <= _NOW)
@@ -121,6 +126,10 @@ class Bookings(Repository):
         """Offers that nobody accepted in time."""
         return [_booking(row) for row in self._rows(_EXPIRED, now=now)]
 
+    def awaiting_approval(self, now: datetime) -> Found:
+        """Offers that wait for a lead's or an operator's approval, the first to expire first."""
+        return [_booking(row) for row in self._rows(_AWAITING, now=now)]
+
     def count_live(self, owner: str, project: str, now: datetime) -> int:
         """How many of a person's bookings in a project count against their quota.
 
@@ -154,6 +163,7 @@ def _values(booking: Booking) -> dict[str, Any]:
         "expires_at": booking.expires_at,
         "ended_at": booking.ended_at,
         "title": booking.title,
+        "approval": booking.approval,
     }
 
 
@@ -173,4 +183,5 @@ def _booking(row: AnyRow) -> Booking:
         expires_at=row.expires_at,
         ended_at=row.ended_at,
         title=row.title,
+        approval=row.approval,
     )

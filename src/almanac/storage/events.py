@@ -40,6 +40,15 @@ class Events(Repository):
             raise RuntimeError("Events are appended in write transactions.")
         self._pending += rows
 
+    @property
+    def pending(self) -> int:
+        """How many were appended and aren't written yet."""
+        return len(self._pending)
+
+    def forget(self, kept: int) -> None:
+        """Append only the first so many of the pending ones."""
+        del self._pending[kept:]
+
     def flush(self) -> None:
         """Write what was appended. Called once, as the last thing before the commit."""
         if not self._pending:

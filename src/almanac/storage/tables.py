@@ -6,7 +6,7 @@ Columns stand in the order of the dataclasses that their rows become (see ``rows
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -26,6 +26,7 @@ from almanac.core.bookings import BookingTarget, Phase
 from almanac.core.ledger import LineKind
 from almanac.core.ports import Handle
 from almanac.core.resources import Holder
+from almanac.core.waiting import Outcome
 from almanac.storage.rows import ClusterTarget, LeaseTarget
 from almanac.storage.types import Json, Serial, UtcDateTime, one_of
 
@@ -98,6 +99,7 @@ class _Bookings(TypedColumns):
     expires_at: Named[datetime | None] = Column(UtcDateTime)
     ended_at: Named[datetime | None] = Column(UtcDateTime)
     title: Named[str]
+    approval: Named[str]
 
 
 class _Claims(TypedColumns):
@@ -233,6 +235,51 @@ class _Nodes(TypedColumns):
     tails: Named[Mapping[str, str]] = Column(Json, nullable=False)
 
 
+class _Series(TypedColumns):
+    id: Named[str] = Column(primary_key=True)
+    project: Named[str] = Column(ForeignKey("projects.name"), index=True)
+    owner: Named[str] = Column(ForeignKey("people.name"))
+    profile: Named[str]
+    title: Named[str]
+    zone: Named[str]
+    rule: Named[str]
+    created_at: Named[datetime] = Column(UtcDateTime)
+    site: Named[str | None]
+    data: Named[str | None]
+
+
+class _Occurrences(TypedColumns):
+    series_id: Named[str] = Column(ForeignKey("series.id"), primary_key=True)
+    date: Named[date] = Column(primary_key=True)
+    window_start: Named[datetime] = Column(UtcDateTime)
+    window_end: Named[datetime] = Column(UtcDateTime)
+    seats: Named[int]
+    booking_id: Named[str | None] = Column(ForeignKey("bookings.id"), unique=True)
+    left_out: Named[bool]
+    note: Named[str]
+
+
+class _Waiting(TypedColumns):
+    id: Named[str] = Column(primary_key=True)
+    project: Named[str] = Column(ForeignKey("projects.name"))
+    owner: Named[str] = Column(ForeignKey("people.name"))
+    profile: Named[str]
+    seats: Named[int]
+    duration_s: Named[int]
+    window_start: Named[datetime] = Column(UtcDateTime)
+    window_end: Named[datetime] = Column(UtcDateTime)
+    asked_at: Named[datetime] = Column(UtcDateTime)
+    turn_at: Named[datetime] = Column(UtcDateTime)
+    title: Named[str]
+    site: Named[str | None]
+    data: Named[str | None]
+    passed: Named[int]
+    missed: Named[int]
+    offer_id: Named[str | None] = Column(ForeignKey("bookings.id"), unique=True)
+    closed_at: Named[datetime | None] = Column(UtcDateTime)
+    outcome: Named[Outcome | None] = Column(one_of(Outcome, "outcome"))
+
+
 people = Table("people", metadata, _People)
 
 projects = Table("projects", metadata, _Projects)
@@ -320,3 +367,22 @@ heartbeats = Table("heartbeats", metadata, _Heartbeats)
 builds = Table("builds", metadata, _Builds, Index("ix_builds_recent", "site", "profile", "id"))
 
 nodes = Table("nodes", metadata, _Nodes)
+
+series = Table("series", metadata, _Series)
+
+occurrences = Table(
+    "occurrences",
+    metadata,
+    _Occurrences,
+    CheckConstraint("window_start < window_end", name="window"),
+    CheckConstraint("seats >= 1", name="seats"),
+)
+
+waiting = Table(
+    "waiting",
+    metadata,
+    _Waiting,
+    CheckConstraint("window_start < window_end", name="window"),
+    CheckConstraint("(closed_at IS NULL) = (outcome IS NULL)", name="closed"),
+    Index("ix_waiting_turn", "closed_at", "turn_at"),
+)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from sqlalchemy import Connection
 
 from almanac.storage.bookings import Bookings
@@ -12,7 +15,9 @@ from almanac.storage.leases import Leases
 from almanac.storage.ledger import Ledger
 from almanac.storage.nodes import Nodes
 from almanac.storage.people import People
+from almanac.storage.series import AllSeries
 from almanac.storage.sites import Sites
+from almanac.storage.waiting import Line
 
 
 class Unit:
@@ -27,4 +32,18 @@ class Unit:
         self.ledger = Ledger(connection, writing=writing)
         self.nodes = Nodes(connection, writing=writing)
         self.people = People(connection, writing=writing)
+        self.series = AllSeries(connection, writing=writing)
         self.sites = Sites(connection, writing=writing)
+        self.waiting = Line(connection, writing=writing)
+        self._connection = connection
+
+    @contextmanager
+    def attempt(self) -> Iterator[None]:
+        """A part of the transaction that is undone alone when it raises; the exception goes on."""
+        events = self.events.pending
+        try:
+            with self._connection.begin_nested():
+                yield
+        except BaseException:
+            self.events.forget(events)
+            raise
