@@ -1,0 +1,42 @@
+"""``python3 node.pyz CONFIG``: the agent. ``python3 node.pyz chore NAME``: what it does in people's directories."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections import deque
+from pathlib import Path
+
+from almanac.node import chores
+from almanac.node.agent import Agent
+from almanac.node.config import Config
+
+_REMEMBERED = 200
+
+
+class _Remembering(logging.Handler):
+    """Writes lines, and remembers the last ones."""
+
+    def __init__(self, said: deque[str]) -> None:
+        super().__init__()
+        self._said = said
+
+    def emit(self, record: logging.LogRecord) -> None:
+        line = self.format(record)
+        self._said.append(line)
+        print(line, file=sys.stderr, flush=True)
+
+
+def main(arguments: list[str]) -> int:
+    """Run."""
+    if arguments[:1] == ["chore"]:
+        return chores.main(arguments[1])
+    said: deque[str] = deque(maxlen=_REMEMBERED)
+    handler = _Remembering(said)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    return Agent(Config.load(arguments[0]), str(Path(sys.argv[0]).resolve()), said).run()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
