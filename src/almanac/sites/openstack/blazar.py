@@ -145,7 +145,7 @@ class Blazar:
         if not answer.ok:
             if _UNKNOWN_KIND in answer.message:
                 raise UnknownKind(f"Blazar has no reservations of kind {wanted.kind}: {answer.message}")
-            raise error(answer, "reservation", f"lease {amount} of the flavor", self._cloud.name)
+            raise error(answer, "reservation", f"lease {amount} x {name.rpartition('/')[2]}", self._cloud.name)
         return parse(answer.body["lease"], now)
 
     def move(self, lease: BlazarLease, window: Window, now: datetime) -> BlazarLease:

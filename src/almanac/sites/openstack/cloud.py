@@ -2,26 +2,48 @@
 
 from __future__ import annotations
 
+import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from keystoneauth1 import exceptions as keystone
-from openstack import exceptions as sdk
-from openstack.config import OpenStackConfig
-from openstack.connection import Connection
 
 from almanac.core.ports import Permanent, Temporary
 from almanac.sites.openstack.errors import Answer, error, expired, parse, title
 from almanac.sites.openstack.settings import OpenStackSettings
 
+if TYPE_CHECKING:
+    from keystoneauth1.session import Session
+    from openstack.config.cloud_region import CloudRegion
+
 TIMEOUT_S = 75.0
 """Blazar's API itself answers 500 after 60 s when its manager is down; then we know more than after a time-out."""
-_PROXIES = {"block-storage": "block_storage"}
+_VERSIONS = {"identity": "v3", "compute": "v2.1", "network": "v2.0", "image": "v2", "reservation": "v1"}
+"""Added where a catalog doesn't say them. Nothing is discovered: of Blazar it would find version 2, which isn't finished."""
+_VERSIONED = re.compile(r"/v\d+(\.\d+)?(/[0-9a-f-]{32,36})?$")
 _COMPUTE = "2.61"
 """Shows the reserved flavor inside a server (since Rocky)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Who the cloud takes us for.
+
+    Attributes:
+        roles: in the project: id -> name.
+        delegated: whether the credential only stands in for somebody's password (an application credential, a trust).
+    """
+
+    user: str
+    user_id: str
+    project: str
+    project_id: str
+    roles: Mapping[str, str]
+    delegated: bool
 
 
 class Cloud:
@@ -34,7 +56,7 @@ class Cloud:
     def __init__(self, settings: OpenStackSettings) -> None:
         self._settings = settings
         self._lock = threading.Lock()
-        self._connection: Connection | None = None
+        self._opened: tuple[CloudRegion, Session] | None = None
 
     @property
     def name(self) -> str:
@@ -43,13 +65,28 @@ class Cloud:
 
     @property
     def project(self) -> str:
-        """The project's id.
+        """The project's id; raises as ``account``."""
+        return self.account().project_id
+
+    def account(self) -> Account:
+        """Sign in.
 
         Raises:
-            SiteError: as for ``call``.
+            Temporary: nobody answers, or the credential isn't accepted.
+            Permanent: ``clouds.yaml`` is not right.
         """
         with _explained(self, "identity", "sign in"):
-            return str(self._connect().current_project_id)
+            _, session = self._open()
+            plugin: Any = session.auth
+            told = plugin.get_access(session)
+        return Account(
+            user=str(told.username),
+            user_id=str(told.user_id),
+            project=str(told.project_name),
+            project_id=str(told.project_id),
+            roles=dict(zip(told.role_ids, told.role_names, strict=True)),
+            delegated=bool(told.trust_scoped or told.application_credential_id),
+        )
 
     def has(self, service: str) -> bool:
         """Whether the catalog has a service.
@@ -66,11 +103,12 @@ class Cloud:
             SiteError: as for ``call``.
         """
         with _explained(self, "identity", "read the catalog"):
-            try:
-                found = self._connect().endpoint_for(service)
-            except (keystone.EndpointNotFound, sdk.NotFoundException):
-                return None
-            return str(found) if found else None
+            region, session = self._open()
+            return region.get_endpoint(service) or session.get_endpoint(
+                service_type=service,
+                interface=region.get_interface(service),
+                region_name=region.get_region_name(service),
+            )
 
     def ask(self, service: str, method: str, path: str, body: object = None, **query: str) -> Answer:
         """Call a service; any answer but one to a bad credential is returned.
@@ -86,14 +124,13 @@ class Cloud:
             Temporary: nobody answers, or not in time, or the credential isn't accepted (the next call reads it anew).
             Permanent: the cloud has no such service, or ``clouds.yaml`` is not right.
         """
+        url = self._base(service) + path
         with _explained(self, service, f"answer {method} {path}"):
-            adapter = getattr(self._connect(), _PROXIES.get(service, service))
-            extra: dict[str, Any] = {"microversion": _COMPUTE} if service == "compute" else {}
-            if service == "reservation":
-                extra["endpoint_override"] = self._blazar()
-            if body is not None:
-                extra["json"] = body
-            got = adapter.request(path, method, raise_exc=False, timeout=TIMEOUT_S, params=query, **extra)
+            _, session = self._open()
+            extra: dict[str, Any] = {} if body is None else {"json": body}
+            if service == "compute":
+                extra |= {"microversion": _COMPUTE, "microversion_service_type": "compute"}
+            got = session.request(url, method, raise_exc=False, timeout=TIMEOUT_S, params=query, **extra)
             answer = parse(got.status_code, got.text, got.headers)
         if answer.status == 401:  # the session has already tried a new token
             self.close()
@@ -121,30 +158,37 @@ class Cloud:
     def close(self) -> None:
         """Forget the connection; the next call makes a new one from ``clouds.yaml`` as it is then."""
         with self._lock:
-            connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
+            opened, self._opened = self._opened, None
+        if opened is not None:
+            opened[1].session.close()
 
-    def _connect(self) -> Connection:
+    def _open(self) -> tuple[CloudRegion, Session]:
         with self._lock:
-            if self._connection is None:
-                self._connection = self._made()
-            return self._connection
+            if self._opened is None:
+                self._opened = self._made()
+            return self._opened
 
-    def _made(self) -> Connection:
+    def _made(self) -> tuple[CloudRegion, Session]:
+        from openstack.config import OpenStackConfig  # takes a second, which only those pay who have a cloud
+        from openstack.exceptions import SDKException
+
         wanted = self._settings
         files = [str(wanted.clouds_file)] if wanted.clouds_file else None
-        region: dict[str, Any] = {"region_name": wanted.region} if wanted.region else {}
-        config = OpenStackConfig(config_files=files, load_envvars=False, app_name="almanac")
-        return Connection(config=config.get_one(cloud=wanted.cloud, **region))
+        chosen: dict[str, Any] = {"region_name": wanted.region} if wanted.region else {}
+        try:
+            config = OpenStackConfig(config_files=files, load_envvars=False, app_name="almanac")
+            region = config.get_one(cloud=wanted.cloud, **chosen)
+            return region, region.get_session()
+        except SDKException as raised:
+            raise Permanent(f"The entry '{self.name}' in clouds.yaml can't be used: {raised}") from raised
 
-    def _blazar(self) -> str:
-        """Blazar's catalog entry may lack the version, and discovery would pick version 2, which nobody finished."""
-        found = self._connect().endpoint_for("reservation")
+    def _base(self, service: str) -> str:
+        """The address below which a service's paths are."""
+        found = self.endpoint(service)
         if not found:
-            raise keystone.EndpointNotFound
-        base = str(found).rstrip("/")
-        return base if base.endswith("/v1") else f"{base}/v1"
+            raise Permanent(f"The cloud '{self.name}' has no {title(service)} endpoint in its catalog.")
+        base = found.rstrip("/")
+        return base if _VERSIONED.search(base) or service not in _VERSIONS else f"{base}/{_VERSIONS[service]}"
 
 
 @contextmanager
@@ -155,11 +199,9 @@ def _explained(cloud: Cloud, service: str, doing: str) -> Iterator[None]:
     except keystone.Unauthorized as raised:
         cloud.close()
         raise expired(cloud.name) from raised
-    except (keystone.EndpointNotFound, keystone.EmptyCatalog) as raised:
-        raise Permanent(f"The cloud '{cloud.name}' has no {title(service)} endpoint in its catalog.") from raised
-    except (sdk.ConfigException, keystone.AuthPluginException) as raised:
+    except keystone.AuthPluginException as raised:
         raise Permanent(f"The entry '{cloud.name}' in clouds.yaml can't be used: {raised}") from raised
     except keystone.RetriableConnectionFailure as raised:
         raise Temporary(f"{title(service)} of '{cloud.name}' does not answer.", timedelta(seconds=5)) from raised
-    except (keystone.ClientException, sdk.SDKException) as raised:
+    except keystone.ClientException as raised:
         raise Temporary(f"{title(service)} of '{cloud.name}' could not {doing}: {raised}") from raised

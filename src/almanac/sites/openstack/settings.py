@@ -31,7 +31,7 @@ class OpenStackSettings:
         floating_network: external network from which heads get an address; empty: heads are reached at their own.
         flavors: patterns (``m.*``) of the flavors to offer; none of them: all.
         lease_kind: see LeaseKind.
-        door_cidrs: from where Almanac reaches heads; empty: from anywhere that the network lets through.
+        door_cidrs: from where Almanac reaches heads; empty: from the machines' own network only.
         key_name: an SSH key for machines (a login for the operator; the port stays closed); empty for none.
         availability_zone: empty for the cloud's choice.
         volume_gib: size of the boot volume where a flavor has no disk.
@@ -39,7 +39,8 @@ class OpenStackSettings:
         early: how long before an order's start its leases start: Blazar starts leases one after the other.
         join_within: how long a new machine may take to boot and join.
         drain: how long machines may take to save people's files before they are given up.
-        silent_after: a machine that has said nothing for so long isn't there any more.
+        silent_after: a machine that has said nothing for so long is reported as silent, and not waited for at the end.
+        lost_after: a machine that has said nothing for so long is replaced.
         build: how long a build takes until measurements say otherwise (a p95).
     """
 
@@ -60,4 +61,5 @@ class OpenStackSettings:
     join_within: timedelta = timedelta(minutes=20)
     drain: timedelta = timedelta(minutes=2)
     silent_after: timedelta = timedelta(seconds=30)
+    lost_after: timedelta = timedelta(minutes=5)
     build: timedelta = timedelta(minutes=4)

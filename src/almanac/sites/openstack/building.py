@@ -1,0 +1,191 @@
+"""Building, converging and mending a cluster: whatever is missing is made, whatever is too much goes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from datetime import timedelta
+
+from almanac.core.ports import ClusterSpec, Handle, PlacedNode, Temporary
+from almanac.sites.openstack import layout
+from almanac.sites.openstack.book import label
+from almanac.sites.openstack.ground import Ground, lost, reasons
+from almanac.sites.openstack.machines import Machine, Place
+from almanac.sites.openstack.network import Port
+from almanac.sites.openstack.records import Record, record
+from almanac.sites.openstack.settings import LeaseKind
+
+_DELETION_S = 15.0
+_LEAVE_S = 5.0
+_LOOK_S = 0.5
+_LONGEST_PAUSE = timedelta(minutes=1)
+_FORGIVEN_AFTER = timedelta(minutes=10)
+
+Reservations = Mapping[str, list[tuple[str, int]]] | None
+"""Flavor's label -> reservations and how many nodes each holds; None where nothing is reserved."""
+
+
+def start(ground: Ground, spec: ClusterSpec) -> Iterator[Handle]:
+    """Make it run as specified; see ``core.ports.Site.start``.
+
+    Raises:
+        SiteError: the lease can't be used, or the cloud is in trouble; the next call goes on from here.
+    """
+    handle = {"cluster": spec.id}
+    before = ground.records.read(spec.id)
+    if before is None:
+        ground.leases.active(spec.lease)
+    doors = layout.door_ports(ground.render, spec)
+    wanted = record(spec, _awaited(ground, spec), doors, before)
+    ground.records.write(wanted)
+    ground.records.unmark(spec.id, "ending")
+    if before is not None and before.awaited != wanted.awaited:
+        ground.records.unmark(spec.id, "ready")
+    yield handle
+    ports = _ports(ground, spec, doors)
+    head = ports[spec.head.name]
+    wanted = replace(wanted, head=ground.network.floating(head) or head.address)
+    ground.records.write(wanted)
+    yield handle
+    _retire(ground, spec, ports)
+    wanted = _clear(ground, spec, wanted)
+    yield handle
+    _direct(ground, spec, {node.name: ports[node.name] for node in spec.nodes})
+    ground.records.write(replace(wanted, asked=True))
+    yield handle
+
+
+def _awaited(ground: Ground, spec: ClusterSpec) -> dict[str, tuple[str, ...]]:
+    """Node -> services that must be up; addresses don't matter for that."""
+    anywhere = {node.name: node.name for node in spec.nodes}
+    rendered = layout.services(ground.render, spec, anywhere)
+    return {node: tuple(one.name for one in services if one.awaited) for node, services in rendered.items()}
+
+
+def _ports(ground: Ground, spec: ClusterSpec, doors: Mapping[str, int]) -> dict[str, Port]:
+    """Every node's port, made where it is missing; those of nodes that are no more wanted are among them."""
+    group = ground.network.group(spec.id, doors.values())
+    ports = ground.network.ports(spec.id)
+    for node in spec.nodes:
+        if node.name not in ports:
+            ports[node.name] = ground.network.port(spec.id, node.name, group)
+    return ports
+
+
+def _retire(ground: Ground, spec: ClusterSpec, ports: Mapping[str, Port]) -> None:
+    """End the machines of nodes that are no more wanted: workers, which have no files of people's."""
+    names = {node.name for node in spec.nodes}
+    leaving = {node: one for node, one in ground.standing(spec.id).items() if node not in names}
+    told = [node for node in leaving if node in ground.reports(spec.id)]
+    for node in told:
+        ground.desk.direct(spec.id, node, layout.last_orders({}, None))
+
+    def still_busy() -> bool:
+        heard = ground.reports(spec.id)
+        return any(heard[node].seen_at is not None and not heard[node].finished for node in told if node in heard)
+
+    wait_while(still_busy, _LEAVE_S)
+    for machine in leaving.values():
+        ground.machines.delete(machine)
+    gone(ground, list(leaving.values()))
+    for node, port in ports.items():
+        if node not in names:
+            ground.network.remove_port(port)
+
+
+def _clear(ground: Ground, spec: ClusterSpec, wanted: Record) -> Record:
+    """Delete machines that will never do their work, but not again and again at once.
+
+    Raises:
+        Temporary: machines had to be replaced just before.
+    """
+    now, heard = ground.clock(), ground.reports(spec.id)
+    standing = ground.standing(spec.id)
+    broken = {node: why for node, one in standing.items() if (why := lost(ground, one, heard.get(node), now))}
+    if not broken:
+        return wanted
+    last, count = wanted.replaced_at, wanted.replaced
+    if last is None or now - last > _FORGIVEN_AFTER:
+        count = 0
+    elif (due := last + min(_LONGEST_PAUSE, timedelta(seconds=2**count))) > now:
+        raise Temporary(reasons(broken), due - now)
+    wanted = replace(wanted, replaced=count + 1, replaced_at=now)
+    ground.records.write(wanted)
+    for node in broken:
+        ground.machines.delete(standing[node])
+    gone(ground, [standing[node] for node in broken])
+    return wanted
+
+
+def _direct(ground: Ground, spec: ClusterSpec, ports: Mapping[str, Port]) -> None:
+    """Tell every machine what to do, and ask for those that are missing."""
+    services = layout.services(ground.render, spec, {node: port.address for node, port in ports.items()})
+    standing, places = ground.machines.all(), _Places(ground, spec)
+    there = {one.node for one in standing if one.cluster == spec.id and not one.leaving}
+    for node in spec.nodes:
+        orders = layout.orders(spec, node, services[node.name])
+        if node.name in there:
+            ground.desk.direct(spec.id, node.name, orders)
+            continue
+        place = places.find(node, standing)
+        token = ground.desk.invite(spec.id, node.name, ground.settings.join_within)
+        ground.desk.direct(spec.id, node.name, orders)
+        user_data = ground.user_data(ground.desk.url, spec.id, node.name, token)
+        ground.machines.create(spec.id, node.name, ports[node.name].id, user_data, place)
+
+
+class _Places:
+    """Where a cluster's new machines may stand."""
+
+    def __init__(self, ground: Ground, spec: ClusterSpec) -> None:
+        self._ground = ground
+        self._spec = spec
+        self._taken: dict[str, int] = {}
+        self._reservations: Reservations = {}
+        self._asked = False
+
+    def find(self, node: PlacedNode, standing: list[Machine]) -> Place:
+        """A place for one machine, which is taken from now on.
+
+        Args:
+            node: the machine's.
+            standing: all of our machines, as they were before the first.
+
+        Raises:
+            SiteError: the lease has none (yet).
+        """
+        if not self._asked:
+            self._reservations, self._asked = self._ground.leases.active(self._spec.lease), True
+        flavor = self._ground.capacity.flavor(node.flavor.name)
+        volume = 0 if int(flavor["disk"]) else self._ground.settings.volume_gib
+        if self._reservations is None:
+            return Place(str(flavor["id"]), "", LeaseKind.NONE, volume)
+        kind = self._ground.leases.kind()
+        for reservation, amount in self._reservations.get(label(node.flavor.name), ()):
+            used = sum(one.reservation == reservation for one in standing) + self._taken.get(reservation, 0)
+            if used < amount:
+                self._taken[reservation] = self._taken.get(reservation, 0) + 1
+                return Place(str(flavor["id"]) if kind is LeaseKind.HOST else reservation, reservation, kind, volume)
+        raise Temporary(f"The lease {self._spec.lease} has no place for another {node.flavor.name} yet.")
+
+
+def gone(ground: Ground, machines: list[Machine]) -> None:
+    """Wait until machines are deleted for sure: until then they keep their ports and their places.
+
+    Raises:
+        Temporary: the cloud takes its time.
+    """
+    ids = {machine.id for machine in machines}
+    if ids and wait_while(lambda: any(one.id in ids for one in ground.machines.all()), _DELETION_S):
+        raise Temporary("The cloud is still deleting machines.", timedelta(seconds=2))
+
+
+def wait_while(busy: Callable[[], bool], longest_s: float) -> bool:
+    """Wait, but not for long. Returns whether it is still so."""
+    until = time.monotonic() + longest_s
+    while busy():
+        if time.monotonic() >= until:
+            return True
+        time.sleep(_LOOK_S)
+    return False

@@ -1,0 +1,109 @@
+"""Where things lie on a cloud machine, the same on each, and what each is told to do there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
+from typing import Any
+
+from almanac.core.ports import ClusterSpec, Permanent, PlacedNode
+from almanac.sites.endpoints import doors
+from almanac.spark.layout import Layout, fixed_ports
+from almanac.spark.runtime import Runtime
+from almanac.spark.service import Service
+
+Render = Callable[[ClusterSpec, PlacedNode, Layout], tuple[Service, ...]]
+"""What runs on a node."""
+
+OPT = "/opt/almanac"
+VAR = "/var/lib/almanac"
+SYSTEM_MIB = 512
+"""Kept for the machine's own system and the agent; the services share the rest of the flavor's memory."""
+RUNTIME = Runtime(
+    java_home=f"{OPT}/java",
+    java_version=17,
+    spark_home=f"{OPT}/spark",
+    python=f"{OPT}/venv/bin/python",
+    conf_dir=f"{OPT}/conf",
+    class_path=f"{OPT}/conf/:{OPT}/spark/jars/*",
+    package=f"{OPT}/package",
+)
+
+
+def layout(cluster: ClusterSpec, node: PlacedNode, address: str, head: str) -> Layout:
+    """Addresses, ports and paths of one machine."""
+    ports = fixed_ports(cluster, cluster.head) | fixed_ports(cluster, node)
+    return Layout(
+        runtime=RUNTIME,
+        address=address,
+        head=head,
+        ports=ports,
+        run=f"{VAR}/run/{cluster.id}",
+        scratch=f"{VAR}/scratch",
+        homes={seat.name: home(seat.name) for seat in cluster.seats} if node.role == "head" else {},
+    )
+
+
+def home(seat: str) -> str:
+    """A seat's home directory."""
+    return f"{VAR}/home/{seat}"
+
+
+def usable(cluster: ClusterSpec) -> ClusterSpec:
+    """The cluster with the memory that its services may have: a machine's system needs some of it.
+
+    Raises:
+        Permanent: a flavor has no more than that.
+    """
+    for node in cluster.nodes:
+        if node.flavor.resources.memory_mib <= SYSTEM_MIB:
+            raise Permanent(
+                f"Flavor {node.flavor.name} is too small for any service: the system takes {SYSTEM_MIB} MiB."
+            )
+    return replace(cluster, nodes=tuple(_usable(node) for node in cluster.nodes))
+
+
+def _usable(node: PlacedNode) -> PlacedNode:
+    resources = node.flavor.resources
+    less = replace(resources, memory_mib=resources.memory_mib - SYSTEM_MIB)
+    return replace(node, flavor=replace(node.flavor, resources=less))
+
+
+def services(render: Render, cluster: ClusterSpec, addresses: Mapping[str, str]) -> dict[str, tuple[Service, ...]]:
+    """What runs on each node.
+
+    Args:
+        render: what runs on a node.
+        cluster: what is wanted.
+        addresses: node -> address.
+
+    Raises:
+        Permanent: a flavor is too small for its role.
+    """
+    fitted = usable(cluster)
+    head = addresses[fitted.head.name]
+    return {node.name: render(fitted, node, layout(fitted, node, addresses[node.name], head)) for node in fitted.nodes}
+
+
+def door_ports(render: Render, cluster: ClusterSpec) -> dict[str, int]:
+    """Endpoint -> port of what the head shows. Addresses don't matter for that."""
+    nowhere = {node.name: "0.0.0.0" for node in cluster.nodes}  # noqa: S104 - a placeholder; nothing listens there
+    return doors(services(render, cluster, nowhere)[cluster.head.name])
+
+
+def orders(cluster: ClusterSpec, node: PlacedNode, wanted: tuple[Service, ...]) -> dict[str, Any]:
+    """What a machine is told; see ``almanac.node.orders``."""
+    seats = cluster.seats if node.role == "head" else ()
+    return {
+        "services": [asdict(service) for service in wanted],
+        "seats": {seat.name: {"home": home(seat.name), "files": seat.files} for seat in seats},
+        "logs": cluster.logs,
+        "idle_cpu_cores": cluster.idle_cpu_cores,
+        "stop": False,
+    }
+
+
+def last_orders(seats: Mapping[str, str | None], logs: str | None) -> dict[str, Any]:
+    """What a machine is told at the end: run nothing more, save, and say so."""
+    kept = {name: {"home": home(name), "files": files} for name, files in seats.items()}
+    return {"services": [], "seats": kept, "logs": logs, "idle_cpu_cores": 0.0, "stop": True}

@@ -1,0 +1,49 @@
+"""A project of a test's own in a running cloud, as Almanac's site uses it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.support.cloud import Cloud, Project
+
+from almanac.sites.openstack.cloud import Cloud as Site
+from almanac.sites.openstack.settings import OpenStackSettings
+
+
+class Tenant:
+    """A fresh project with a quota that tests can fill.
+
+    Args:
+        running: the cloud.
+        directory: where the project's ``clouds.yaml`` is written.
+    """
+
+    def __init__(self, running: Cloud, directory: Path) -> None:
+        self.running = running
+        self.project: Project = running.project(directory)
+        quota = {"cores": 40, "instances": 20, "ram": 2**17}
+        running.admin.compute.put(f"/os-quota-sets/{self.project.id}", json={"quota_set": quota})
+        self.cloud = Site(self.settings())
+
+    def settings(self, **wanted) -> OpenStackSettings:
+        """Settings that use the project."""
+        entry = {"cloud": self.project.name, "clouds_file": self.project.clouds_yaml}
+        return OpenStackSettings(**entry | {"image": "debian-12"} | wanted)
+
+    def leases(self) -> list[dict]:
+        """The project's leases, as stock clients see them."""
+        return self.cloud.call("reservation", "GET", "/leases", "list leases")["leases"]
+
+    def servers(self) -> list[dict]:
+        """The project's servers."""
+        return self.cloud.call("compute", "GET", "/servers/detail", "list servers")["servers"]
+
+    def left(self) -> str:
+        """Everything that is in the project, its network aside; empty when nothing is."""
+        left = self.running.leftovers(self.project)
+        return str(left) if left else ""
+
+    def close(self) -> None:
+        """End everything in the project, and the project."""
+        self.cloud.close()
+        self.running.remove(self.project)
