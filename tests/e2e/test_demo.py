@@ -52,7 +52,14 @@ def wait_for_line(demo: subprocess.Popen[str], text: str) -> None:
 
 
 def spark_runs(state: Path) -> bool:
-    return any("org.apache.spark" in " ".join(process.cmdline()) for process in processes_of(state))
+    return any("org.apache.spark" in " ".join(command(process)) for process in processes_of(state))
+
+
+def command(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.NoSuchProcess:  # it has ended since it was found
+        return []
 
 
 def test_the_demo_after_one_that_was_killed(start: Callable[..., subprocess.Popen[str]], tmp_path: Path) -> None:

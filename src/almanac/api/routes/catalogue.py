@@ -37,7 +37,7 @@ def sites(app: App, _: Who, now: Now) -> list[m.Site]:
     "/availability",
     response_model=m.Availability,
     summary="When could it be?",
-    responses=documented(400, 404, 409, 413, 422),
+    responses=documented(400, 403, 404, 409, 413, 422),
 )
 def availability(body: m.AvailabilityBody, app: App, caller: Who, now: Now) -> AvailabilityView:
     """The next windows that fit, how many seats could start now, and what is short now, if anything. Holds nothing.
