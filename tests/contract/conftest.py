@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from tests.support.cloud import Cloud, running_cloud
 from tests.support.lab import Lab
+from tests.support.sky import Sky
+from tests.support.tenant import Tenant
 
 from almanac.core.ports import (
     ClusterSecrets,
@@ -141,10 +144,37 @@ def local(tmp_path: Path) -> Bench:
     return Bench(lab.reopen, lab.nodes(workers=1), lambda: datetime.now(UTC), wait, timedelta(minutes=1))
 
 
-@pytest.fixture(params=["simulated", "local"])
+@pytest.fixture(scope="session")
+def cloud() -> Iterator[Cloud]:
+    """A real cloud, for all tests together."""
+    with running_cloud() as found:
+        yield found
+
+
+@pytest.fixture
+def openstack(request, tmp_path: Path) -> Iterator[Bench]:
+    """A project of its own in it, real leases and servers; the servers only say that services run."""
+    tenant = Tenant(request.getfixturevalue("cloud"), tmp_path)
+    sky = Sky(tenant, tmp_path)
+
+    def wait(duration: timedelta) -> None:
+        time.sleep(duration.total_seconds())
+
+    yield Bench(sky.reopen, sky.nodes_of(workers=1), sky.clock, wait, timedelta(minutes=3))
+    sky.close()
+    left = tenant.left()
+    tenant.close()
+    assert left == ""
+
+
+SITES = ["simulated", "local", pytest.param("openstack", marks=[pytest.mark.cloud, pytest.mark.timeout(600)])]
+
+
+@pytest.fixture(params=SITES)
 def bench(request, tmp_path):
     benches = {"simulated": simulated, "local": local}
-    made = benches[request.param](tmp_path)
+    own = benches.get(request.param)
+    made = own(tmp_path) if own else request.getfixturevalue(request.param)
     yield made
     made.clean()
     assert made.ids() == (set(), set())

@@ -15,6 +15,8 @@ from almanac.sites.openstack.book import Book
 from almanac.sites.openstack.leases import Leases
 from almanac.sites.openstack.settings import LeaseKind
 
+pytestmark = [pytest.mark.cloud, pytest.mark.timeout(600)]
+
 HOUR = timedelta(hours=1)
 SMALL = Flavor("m.small", Resources(2, 4096, 20))
 MEDIUM = Flavor("m.medium", Resources(4, 8192, 40))

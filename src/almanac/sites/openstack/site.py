@@ -1,0 +1,175 @@
+"""The Site port on a project in an OpenStack cloud."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from almanac.core.ports import ClusterSpec, Handle, LeaseOrder, NodeDesk, Observation, SiteCapacity
+from almanac.core.resources import Resources
+from almanac.sites.openstack import building, ending, seeing
+from almanac.sites.openstack.blazar import Blazar
+from almanac.sites.openstack.book import Book
+from almanac.sites.openstack.capacity import Capacity
+from almanac.sites.openstack.cloud import Cloud
+from almanac.sites.openstack.doors import Doors
+from almanac.sites.openstack.ground import Ground, UserData
+from almanac.sites.openstack.layout import Render
+from almanac.sites.openstack.leases import Leases
+from almanac.sites.openstack.machines import Machines
+from almanac.sites.openstack.network import Network
+from almanac.sites.openstack.records import Records
+from almanac.sites.openstack.settings import LeaseKind, OpenStackSettings
+from almanac.sites.openstack.user_data import render as render_user_data
+from almanac.spark.services import services_for
+
+_FRESH = timedelta(seconds=1)
+"""While something is built the loop looks five times a second; the cloud is asked once."""
+_ORPHANS_EVERY = timedelta(minutes=1)
+
+
+class OpenStackSite:
+    """Fills ``core.ports.Site`` with leases, machines and ports of one project.
+
+    Two Almanacs may share a project: each has a short random name, kept in its state directory, which everything carries.
+
+    Args:
+        name: the site's name.
+        settings: the operator's.
+        desk: where machines get their orders and report.
+        state: a directory of this site's own; made if missing.
+        clock: aware UTC.
+        render: what runs on a node.
+        user_data: what a machine's first boot does.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        settings: OpenStackSettings,
+        desk: NodeDesk,
+        state: Path,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        render: Render = services_for,
+        user_data: UserData = render_user_data,
+    ) -> None:
+        self._name = name
+        self._clock = clock
+        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._cloud = Cloud(settings)
+        book = Book(state)
+        self.instance = book.instance
+        leases = Leases(Blazar(self._cloud), book, settings, self._flavor_id, self._reserved, clock)
+        machines = Machines(self._cloud, settings, book.instance)
+        self._ground = Ground(
+            settings=settings,
+            leases=leases,
+            capacity=Capacity(self._cloud, settings, leases.kind, self._ours),
+            machines=machines,
+            network=Network(self._cloud, settings, book.instance),
+            desk=desk,
+            records=Records(state),
+            doors=Doors(state),
+            render=render,
+            user_data=user_data,
+            clock=clock,
+            began=clock(),
+        )
+        self._settings = settings
+        self._seen: Observation | None = None
+        self._changes = 0
+        self._orphans: set[str] = set()
+        self._orphans_at: datetime | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def name(self) -> str:
+        """The site's name."""
+        return self._name
+
+    def capacity(self) -> SiteCapacity:
+        """Hosts or the quota, flavors and limits, as of now."""
+        return self._ground.capacity.look(self._name)
+
+    def observe(self) -> Observation:
+        """All leases and clusters that carry this Almanac's name; at most a second old."""
+        with self._lock:
+            changes, seen = self._changes, self._seen
+        if seen is not None and self._clock() - seen.began < _FRESH:
+            return seen
+        began = self._clock()
+        leases = self._ground.leases.seen(began)
+        found = seeing.clusters(self._ground, self._ground.machines.all(), self._look_for_orphans(began))
+        seen = Observation(began, leases, found)
+        with self._lock:
+            self._seen = seen if changes == self._changes else None
+        return seen
+
+    def hold(self, order: LeaseOrder) -> Iterator[Handle]:
+        """Lease capacity, or change what is leased; see ``core.ports.Site``."""
+        return self._changing(self._ground.leases.hold(order))
+
+    def give_back(self, handle: Handle) -> None:
+        """End an order's leases; gone already is fine."""
+        try:
+            self._ground.leases.give_back(handle)
+        finally:
+            self._changed()
+
+    def start(self, cluster: ClusterSpec) -> Iterator[Handle]:
+        """Build, converge or mend; see ``core.ports.Site``."""
+        return self._changing(building.start(self._ground, cluster))
+
+    def stop(self, handle: Handle) -> Iterator[Handle]:
+        """Drain, save, remove; see ``core.ports.Site``."""
+        return self._changing(ending.stop(self._ground, handle))
+
+    def logs(self, handle: Handle, service: str | None, tail: int) -> Mapping[str, str]:
+        """The last lines of each service's log, or of one's, as its machine last sent them."""
+        cluster = str(handle["cluster"])
+        kept = self._ground.records.read(cluster)
+        found: dict[str, str] = {}
+        for node in kept.nodes if kept is not None else ():
+            for name, text in self._ground.desk.logs(cluster, node).items():
+                if service in {None, name}:
+                    found[name] = "\n".join(text.splitlines()[-tail:]) if tail > 0 else ""
+        return found
+
+    def close(self) -> None:
+        """End what runs on this machine for it; all else goes on."""
+        self._ground.doors.close()
+        self._cloud.close()
+
+    def _changing(self, steps: Iterator[Handle]) -> Iterator[Handle]:
+        """What was seen before a change says nothing after any of its steps."""
+        try:
+            for handle in steps:
+                self._changed()
+                yield handle
+        finally:
+            self._changed()
+
+    def _changed(self) -> None:
+        with self._lock:
+            self._changes += 1
+            self._seen = None
+            self._orphans.clear()
+
+    def _look_for_orphans(self, now: datetime) -> set[str]:
+        """Clusters of which only ports or groups are left: rare, so the network is asked once in a while."""
+        if self._orphans_at is None or now - self._orphans_at >= _ORPHANS_EVERY:
+            found = self._ground.network.clusters()
+            with self._lock:
+                self._orphans, self._orphans_at = found, now
+        return set(self._orphans)
+
+    def _flavor_id(self, name: str) -> str:
+        return str(self._ground.capacity.flavor(name)["id"])
+
+    def _reserved(self) -> bool:
+        return self._settings.lease_kind is not LeaseKind.NONE and self._cloud.has("reservation")
+
+    def _ours(self) -> Resources:
+        return sum((one.resources for one in self._ground.machines.all()), Resources())

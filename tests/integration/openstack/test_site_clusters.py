@@ -1,0 +1,254 @@
+"""Clusters of real servers in real leases, and bad luck with them. The machines only say that they run."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from tests.support.sky import Sky
+
+from almanac.core.ports import (
+    ClusterSecrets,
+    ClusterSpec,
+    ClusterState,
+    LeaseOrder,
+    LeaseState,
+    NoRoom,
+    Seat,
+    Temporary,
+)
+from almanac.core.windows import Window
+from almanac.sites.openstack.settings import LeaseKind
+
+SECRETS = ClusterSecrets("c" * 43, "s" * 43, "dWktdWktdWktdWktdWktdWktdWktdWktdWktdWktdWk=")
+HOUR = timedelta(hours=1)
+pytestmark = [pytest.mark.cloud, pytest.mark.timeout(600)]
+
+
+@pytest.fixture
+def sky(tenant, tmp_path):
+    made = Sky(tenant, tmp_path)
+    yield made
+    end(made)
+    left = tenant.left()
+    made.close()
+    assert left == ""
+
+
+def end(sky):
+    """Everything of the site's ends."""
+    seen = sky.reopen().observe()
+    for cluster in seen.clusters:
+        list(sky.site.stop(cluster.handle))
+    for lease in seen.leases:
+        sky.site.give_back(lease.handle)
+
+
+def until(found, what="it doesn't come"):
+    deadline = time.monotonic() + 120
+    while not (answer := found()):
+        assert time.monotonic() < deadline, what
+        time.sleep(0.5)
+    return answer
+
+
+def seen(sky, cluster="c-1"):
+    return {one.id: one for one in sky.site.observe().clusters}.get(cluster)
+
+
+def held(sky, workers=1):
+    order = LeaseOrder("l-1", Window.lasting(sky.clock(), HOUR), sky.nodes_of(workers))
+    list(sky.site.hold(order))
+    until(lambda: [one for one in sky.site.observe().leases if one.state is LeaseState.ACTIVE], "never active")
+    return order
+
+
+def spec(sky, workers=1, seats=1):
+    people = tuple(Seat(f"seat-{n}", "t" * 43) for n in range(1, seats + 1))
+    return ClusterSpec("c-1", "l-1", "spark-small", sky.nodes_of(workers), people, SECRETS)
+
+
+def started(sky, wanted):
+    """Start, as the loop does: again while the site says so."""
+    for _ in range(60):
+        try:
+            return list(sky.site.start(wanted))
+        except Temporary as trouble:
+            time.sleep(min(5.0, (trouble.retry_after or timedelta(seconds=1)).total_seconds()))
+    raise AssertionError("it never starts")
+
+
+def ready(sky):
+    return until(lambda: (one := seen(sky)) and one.state is ClusterState.READY and one, "never ready")
+
+
+def up(sky, workers=1):
+    held(sky, workers)
+    started(sky, spec(sky, workers))
+    return ready(sky)
+
+
+def servers(sky):
+    return {one["name"]: one for one in sky.tenant.servers()}
+
+
+def test_machines_stand_in_their_leases_and_carry_their_names(sky):
+    up(sky)
+    found = servers(sky)
+    assert set(found) == {"c-1-head", "c-1-worker-1"}
+    reservations = {lease["reservations"][0]["id"] for lease in sky.tenant.leases()}
+    assert {one["flavor"]["original_name"] for one in found.values()} == {f"reservation:{one}" for one in reservations}
+    assert {one["metadata"]["almanac"] for one in found.values()} == {sky.site.instance}
+
+
+def test_only_its_own_machines_and_the_doors_users_get_in(sky):
+    up(sky)
+    groups = sky.tenant.cloud.call("network", "GET", "/security-groups", "list groups")["security_groups"]
+    [group] = [one for one in groups if one["name"].startswith("almanac/")]
+    ingress = [rule for rule in group["security_group_rules"] if rule["direction"] == "ingress"]
+    among = [rule for rule in ingress if rule["remote_group_id"] == group["id"]]
+    outside = [rule for rule in ingress if rule not in among]
+    assert len(among) == 2
+    assert {(rule["port_range_min"], rule["protocol"]) for rule in outside} >= {(15002, "tcp"), (8888, "tcp")}
+    assert all(rule["remote_ip_prefix"].startswith("10.") and rule["port_range_max"] < 16000 for rule in outside)
+    assert not any(rule["port_range_min"] <= 22 <= rule["port_range_max"] for rule in outside)
+
+
+def test_a_worker_deleted_behind_our_back_comes_back_and_the_rest_stays(sky):
+    up(sky)
+    before = servers(sky)
+    sky.tenant.cloud.remove("compute", f"/servers/{before['c-1-worker-1']['id']}", "delete a server")
+    lame = until(lambda: (one := seen(sky)) and not one.whole and one, "not missed")
+    assert lame.state is ClusterState.DEGRADED
+    assert "worker-1: its machine is gone" in lame.reason
+    started(sky, spec(sky))
+    ready(sky)
+    after = servers(sky)
+    assert after["c-1-head"]["id"] == before["c-1-head"]["id"]
+    assert after["c-1-worker-1"]["id"] != before["c-1-worker-1"]["id"]
+
+
+def test_a_head_deleted_behind_our_back_means_dead_until_it_is_back_at_the_same_door(sky):
+    before = up(sky)
+    sky.tenant.cloud.remove("compute", f"/servers/{servers(sky)['c-1-head']['id']}", "delete a server")
+    until(lambda: seen(sky).state is ClusterState.DEAD, "not missed")
+    started(sky, spec(sky))
+    assert ready(sky).endpoints == before.endpoints
+
+
+def test_a_machine_in_error_is_replaced(sky):
+    up(sky)
+    head = servers(sky)["c-1-head"]["id"]
+    sky.tenant.running.admin.compute.reset_server_state(head, "error")
+    broken = until(lambda: (one := seen(sky)) and not one.whole and one, "not missed")
+    assert "ERROR" in broken.reason
+    started(sky, spec(sky))
+    ready(sky)
+    assert servers(sky)["c-1-head"]["id"] != head
+
+
+def test_a_cluster_grows_and_shrinks_in_place(sky):
+    before = up(sky)
+    first = servers(sky)
+    order = held(sky, workers=3)
+    started(sky, spec(sky, workers=3, seats=2))
+    grown = until(lambda: (one := seen(sky)) and one.state is ClusterState.READY and one.total > before.total and one)
+    assert set(servers(sky)) == {"c-1-head", "c-1-worker-1", "c-1-worker-2", "c-1-worker-3"}
+    assert grown.endpoints["connect"] == before.endpoints["connect"]
+    assert "notebook:seat-2" in grown.endpoints
+    started(sky, spec(sky))
+    until(lambda: seen(sky).total == before.total and seen(sky).state is ClusterState.READY)
+    last = servers(sky)
+    assert {name: one["id"] for name, one in last.items()} == {name: one["id"] for name, one in first.items()}
+    assert len(order.nodes) == 4
+
+
+def test_a_lease_deleted_behind_our_back_takes_its_machines_and_both_come_back(sky):
+    up(sky)
+    for lease in sky.tenant.leases():
+        sky.tenant.cloud.remove("reservation", f"/leases/{lease['id']}", "delete a lease")
+    until(lambda: seen(sky).state is ClusterState.DEAD, "not missed")
+    assert sky.site.observe().leases == ()
+    held(sky)
+    started(sky, spec(sky))
+    ready(sky)
+
+
+def test_a_machine_that_falls_silent_is_said_and_not_waited_for_at_the_end(tenant, tmp_path):
+    sky = Sky(tenant, tmp_path, silent_after=timedelta(seconds=8), drain=timedelta(seconds=15))
+    up(sky)
+    sky.agents.mute.add("worker-1")
+    lame = until(lambda: (one := seen(sky)) and one.state is ClusterState.DEGRADED and one, "not noticed")
+    assert "worker-1 says nothing" in lame.reason
+    assert lame.whole
+    sky.agents.mute.add("head")
+    until(lambda: seen(sky).reason.count("says nothing") == 2)
+    end(sky)
+    assert tenant.left() == ""
+    sky.close()
+
+
+def test_two_almanacs_in_one_project_leave_each_other_alone(sky, tenant, tmp_path):
+    (tmp_path / "other").mkdir()
+    other = Sky(tenant, tmp_path / "other")
+    up(sky)
+    assert (other.site.observe().leases, other.site.observe().clusters) == ((), ())
+    list(other.site.stop({"cluster": "c-1"}))
+    other.site.give_back({"lease": "l-1"})
+    assert seen(sky).state is ClusterState.READY
+    other.close()
+
+
+def test_what_is_left_of_a_cluster_that_nobody_knows_is_seen_and_ended(sky, tmp_path):
+    up(sky)
+    for file in (tmp_path / "sky" / "clusters").iterdir():
+        file.unlink()
+    sky.reopen()
+    assert seen(sky).state is ClusterState.DEAD
+    list(sky.site.stop(seen(sky).handle))
+    assert (seen(sky), servers(sky)) == (None, {})
+
+
+def test_without_reservations_it_is_best_effort_and_says_so(tenant, tmp_path):
+    sky = Sky(tenant, tmp_path, lease_kind=LeaseKind.NONE)
+    capacity = sky.site.capacity()
+    assert (capacity.reserved, [host.name for host in capacity.hosts]) == (False, ["quota"])
+    up(sky)
+    assert tenant.leases() == []
+    end(sky)
+    assert tenant.left() == ""
+    sky.close()
+
+
+def test_hosts_are_leased_whole(tenant, tmp_path):
+    sky = Sky(tenant, tmp_path, lease_kind=LeaseKind.HOST, flavors=("m.small", "m.medium"))
+    up(sky)
+    assert {lease["reservations"][0]["resource_type"] for lease in tenant.leases()} == {"physical:host"}
+    end(sky)
+    assert tenant.left() == ""
+    sky.close()
+
+
+def test_a_full_cloud_is_no_room_and_a_quota_is_named(sky, tenant):
+    order = held(sky)
+    crowd = tuple(replace(order.nodes[1], name=f"worker-{n}") for n in range(1, 200))
+    with pytest.raises(NoRoom, match=r"Blazar has no room to lease 199 x m\.small"):
+        list(sky.site.hold(replace(order, id="l-2", nodes=(order.nodes[0], *crowd))))
+    limits = {"quota_set": {"instances": 1}}
+    tenant.running.admin.compute.put(f"/os-quota-sets/{tenant.project.id}", json=limits)
+    with pytest.raises(NoRoom, match="Quota exceeded"):
+        list(sky.site.start(spec(sky)))
+    list(sky.site.stop({"cluster": "c-1"}))
+    assert servers(sky) == {}
+
+
+def test_a_floating_address_leads_to_the_head(tenant, tmp_path):
+    sky = Sky(tenant, tmp_path, floating_network="public", door_cidrs=("192.0.2.0/24",))
+    up(sky)
+    kept = sky.site._ground.records.read("c-1")
+    assert kept.head.startswith("198.51.100.")
+    end(sky)
+    assert tenant.left() == ""
+    sky.close()
