@@ -38,6 +38,8 @@ from almanac.storage.database import Database
 
 SYSTEMCTL = Path(__file__).resolve().parents[2] / "support" / "systemctl.py"
 PATIENCE_S = 60.0
+PYTHON = os.environ.get("ALMANAC_TEST_NODE_PYTHON", sys.executable)
+"""The agent's: images have Pythons from 3.9 on."""
 USER = "nobody" if os.geteuid() == 0 else ""
 """As whom services run: somebody else than the agent where that is possible."""
 
@@ -132,7 +134,7 @@ class Machine:
         environment = {"PATH": f"{self.root}/bin:{os.environ['PATH']}", "ALMANAC_TEST_UNITS": own["units"]}
         with (self.root / "agent.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-I", str(self.root / "opt/node.pyz"), str(config)],
+                [PYTHON, "-I", str(self.root / "opt/node.pyz"), str(config)],
                 env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
 
