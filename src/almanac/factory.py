@@ -24,11 +24,13 @@ from almanac.services.hands import Hands, InOrder, SideBySide
 from almanac.services.health import Healthcheck
 from almanac.services.leads import Leads
 from almanac.services.ledger import Ledger
+from almanac.services.making import Maker
 from almanac.services.nodes import Nodes
 from almanac.services.profile_file import ProfileFile, merged, read
 from almanac.services.projects import Projects
 from almanac.services.reconcile import Reconciler
 from almanac.services.rules import Rules
+from almanac.services.showing import Showing
 from almanac.services.vault import Vault
 from almanac.services.warm import WarmPool
 from almanac.settings import Settings
@@ -104,6 +106,8 @@ def compose(
     chooser = Chooser(database, catalogue, rules)
     warm = WarmPool(database, catalogue, calendars, chooser)
     finder = Finder(catalogue, calendars, leads, chooser)
+    showing = Showing(catalogue, leads)
+    maker = Maker(catalogue, calendars, warm, finder, showing, rules)
     duties = Duties(database, catalogue, calendars, warm)
     return Almanac(
         database=database,
@@ -112,7 +116,7 @@ def compose(
         projects=Projects(database, catalogue.site),
         ledger=Ledger(database),
         finder=finder,
-        bookings=Bookings(database, catalogue, calendars, warm, finder, leads, rules, wake.set),
+        bookings=Bookings(database, catalogue, calendars, maker, showing, rules, wake.set),
         changes=Changes(database, catalogue, calendars, vault, leads, rules, wake.set),
         access=Access(database, catalogue, vault, leads),
         warm=warm,

@@ -13,6 +13,34 @@ from almanac.core.ports import PlacedNode
 from almanac.core.resources import Claim, Flavor, Holder, NodeGroup, Resources
 from almanac.core.windows import Window
 
+_HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Above:
+    """Limits up to which a booking needs nobody's approval; None is no limit.
+
+    Attributes:
+        seats: most seats.
+        length: longest booking.
+        nodes: most nodes, head and workers.
+    """
+
+    seats: int | None = None
+    length: timedelta | None = None
+    nodes: int | None = None
+
+    def exceeded(self, seats: int, length: timedelta, nodes: int) -> str:
+        """What is above which limit, such as ``30 seats (more than 20)``; empty when nothing is."""
+        told = []
+        if self.seats is not None and seats > self.seats:
+            told.append(f"{seats} seats (more than {self.seats})")
+        if self.length is not None and length > self.length:
+            told.append(f"{length / _HOUR:g} h (more than {self.length / _HOUR:g})")
+        if self.nodes is not None and nodes > self.nodes:
+            told.append(f"{nodes} nodes (more than {self.nodes})")
+        return ", ".join(told)
+
 
 @dataclass(frozen=True, slots=True)
 class Profile:
@@ -32,6 +60,7 @@ class Profile:
         warm: clusters kept ready for walk-ins.
         sites: site names that offer it; empty means all that have its flavors.
         data: label of the data that it works on; sites where that lies come first.
+        approve_above: what is above needs a project lead's or an operator's approval.
     """
 
     name: str
@@ -49,6 +78,7 @@ class Profile:
     warm: int = 0
     sites: tuple[str, ...] = ()
     data: str = ""
+    approve_above: Above = Above()
 
     def workers_for(self, seats: int) -> int:
         """Workers that a number of seats needs, between the profile's bounds."""

@@ -7,26 +7,21 @@ from dataclasses import replace
 from datetime import datetime
 
 from almanac.core.bookings import Booking, BookingStatus, BookingTarget
-from almanac.core.capacity import Calendar
-from almanac.core.catalogue import Profile, claims_for, name_nodes, placements_of
+from almanac.core.catalogue import name_nodes, placements_of
 from almanac.core.errors import AlmanacError, Conflict, StaleOffer, WrongState
-from almanac.core.placement import Offer, Request, earliest
 from almanac.core.resources import Holder
-from almanac.core.windows import Window
 from almanac.services import lifecycle, limits
 from almanac.services.calendars import Calendars, Change
 from almanac.services.caller import Caller
 from almanac.services.catalogue import Catalogue
-from almanac.services.choosing import NO_ROOM, Ask
-from almanac.services.finding import Finder
-from almanac.services.leads import Leads
 from almanac.services.lookup import ENDABLE, changeable, fresh, new_id, status_of, visible
-from almanac.services.requests import BookingFilter, BookingRequest, check_duration, project_for, spoken, start_of
+from almanac.services.making import Maker
+from almanac.services.requests import BookingFilter, BookingRequest, spoken
 from almanac.services.rules import Rules
 from almanac.services.showing import Showing
 from almanac.services.views import BookingView
-from almanac.services.warm import WarmPool
 from almanac.storage.database import Database
+from almanac.storage.unit import Unit
 
 _PAGE = 100
 
@@ -39,20 +34,18 @@ class Bookings:
         database: Database,
         catalogue: Catalogue,
         calendars: Calendars,
-        warm: WarmPool,
-        finder: Finder,
-        leads: Leads,
+        maker: Maker,
+        showing: Showing,
         rules: Rules,
         notify: Callable[[], None],
     ) -> None:
         self._database = database
         self._catalogue = catalogue
         self._calendars = calendars
-        self._warm = warm
-        self._finder = finder
+        self._maker = maker
+        self._showing = showing
         self._rules = rules
         self._notify = notify
-        self._showing = Showing(catalogue, leads)
 
     # --- making ----------------------------------------------------------------------------------------------------------
 
@@ -72,7 +65,7 @@ class Bookings:
         made = self._repeated(caller, key, now)
         if made is None:
             try:
-                made = self._make(caller, request, now, key, offer=False)
+                made = self._maker.make(caller, request, now, key=key)
             except AlmanacError:
                 made = self._repeated(caller, key, now)
                 if made is None:  # otherwise it met what its own twin, sent at the same time, had just taken
@@ -86,40 +79,48 @@ class Bookings:
         Raises:
             NoCapacity and the rest: as ``book``.
         """
-        return self._make(caller, request, now, None, offer=True)
+        return self._maker.make(caller, request, now, held_for=self._rules.offer_held_for)
 
     def accept(self, caller: Caller, booking_id: str, now: datetime) -> BookingView:
         """Make an offer a booking.
 
         Raises:
             StaleOffer: it has expired, or was accepted before.
+            WrongState: it waits for an approval instead.
             QuotaExceeded: the project's grant doesn't cover it any more.
             NotFound, Forbidden: it isn't the caller's.
         """
         offer = changeable(self._database, caller, booking_id)
         with self._calendars.changing(offer.site, now) as change:
-            found = fresh(change.unit, booking_id)
-            if found.target is not BookingTarget.OFFERED:
-                raise StaleOffer(f"{booking_id} was accepted or withdrawn already.", hint=f"almanac show {booking_id}")
-            if found.expires_at is not None and found.expires_at <= now:
-                again = f"almanac book {found.profile} --for {spoken(found.window.duration).replace(' ', '')}"
-                raise StaleOffer(
-                    f"The offer {booking_id} expired at {found.expires_at:%H:%M} UTC.", hint=f"Ask again: {again}"
+            found = open_offer(change.unit, booking_id, now)
+            if found.approval:
+                raise WrongState(
+                    f"{booking_id} waits for the approval of a lead of {found.project} or an operator: {found.approval}.",
+                    hint=f"They give it with: almanac approve {booking_id}",
                 )
-            booking = replace(found, target=BookingTarget.CONFIRMED, expires_at=None)
-            # An offer holds no node-hours: others may have taken them since.
-            limits.check(change.unit, booking, now, require_grants=self._rules.require_grants, new=False)
-            held = change.unit.claims.for_holder(booking_id)
-            claims = [replace(claim, holder=Holder.BOOKING, expires_at=None) for claim in held]
-            change.unit.bookings.replace(booking)
-            change.unit.claims.replace(booking_id, claims)
-            change.reload(booking_id)
-            nodes = name_nodes(placements_of(claims, self._catalogue.flavors(booking.site, now)))
-            lifecycle.confirm(change.unit, booking, nodes, now, caller.person)
+            booking = self.confirm(change, found, now, caller.person)
             lifecycle.tell(change.unit, booking, now, "accepted", "The offer was accepted.", caller.person)
             view = self._showing.one(change.unit, booking, now)
         self._notify()
         return view
+
+    def confirm(self, change: Change, offer: Booking, now: datetime, actor: str) -> Booking:
+        """Make a standing offer a booking, in a transaction of the caller's, who tells people.
+
+        Raises:
+            QuotaExceeded: the project's grant doesn't cover it any more.
+        """
+        booking = replace(offer, target=BookingTarget.CONFIRMED, expires_at=None)
+        # An offer holds no node-hours: others may have taken them since.
+        limits.check(change.unit, booking, now, require_grants=self._rules.require_grants, new=False)
+        held = change.unit.claims.for_holder(offer.id)
+        claims = [replace(claim, holder=Holder.BOOKING, expires_at=None) for claim in held]
+        change.unit.bookings.replace(booking)
+        change.unit.claims.replace(offer.id, claims)
+        change.reload(offer.id)
+        nodes = name_nodes(placements_of(claims, self._catalogue.flavors(booking.site, now)))
+        lifecycle.confirm(change.unit, booking, nodes, now, actor)
+        return booking
 
     def _repeated(self, caller: Caller, key: str | None, now: datetime) -> BookingView | None:
         if key is None:
@@ -132,82 +133,6 @@ class Bookings:
                 )
             return self._showing.one(unit, booking, now) if booking is not None else None
 
-    def _make(
-        self, caller: Caller, request: BookingRequest, now: datetime, key: str | None, *, offer: bool
-    ) -> BookingView:
-        project = project_for(caller, request.project)
-        profile = self._catalogue.profile(request.profile)
-        check_duration(profile, request.duration)
-        start = start_of(request.start, now)
-        window = Window.lasting(start, request.duration)
-        ask = Ask(profile, request.seats, window, project, request.site, request.data)
-        choice = self._finder.choose(ask, now)
-        for site in choice.sites:
-            with self._calendars.changing(site, now) as change:
-                found = self._place(change.calendar, site, profile, request, start, now)
-                if found is None:
-                    choice = choice.refused(site, NO_ROOM)
-                    continue
-                booking = Booking(
-                    id=new_id(caller.person, key or ""),
-                    project=project,
-                    owner=caller.person,
-                    profile=profile.name,
-                    site=site,
-                    seats=request.seats,
-                    workers=profile.workers_for(request.seats),
-                    window=found.window,
-                    claim_window=found.claim_window,
-                    target=BookingTarget.OFFERED if offer else BookingTarget.CONFIRMED,
-                    created_at=now,
-                    expires_at=now + self._rules.offer_held_for if offer else None,
-                    title=request.title,
-                )
-                return self._write(change, booking, found, choice.why(site), now)
-        raise self._finder.refused(ask, now)
-
-    def _place(
-        self, calendar: Calendar, site: str, profile: Profile, request: BookingRequest, start: datetime, now: datetime
-    ) -> Offer | None:
-        """A place at exactly the asked time (or as soon after it as the site's lead time allows)."""
-        candidate = self._finder.candidate(site, profile, calendar, now)
-        soonest = max(start, now + candidate.lead_time)
-        return earliest(candidate, Request(request.seats, request.duration), start, now, not_after=soonest)
-
-    def _write(self, change: Change, booking: Booking, found: Offer, why: str, now: datetime) -> BookingView:
-        """In one transaction: check quotas, take a warm cluster or the place, write everything."""
-        limits.check(change.unit, booking, now, require_grants=self._rules.require_grants, new=True)
-        offered = booking.target is BookingTarget.OFFERED
-        if not offered and booking.window.start <= now and self._from_warm_pool(change, booking, why, now):
-            cluster = change.unit.clusters.for_booking(booking.id)
-            return self._showing.made(booking, cluster, now, why)
-        holder = Holder.OFFER if offered else Holder.BOOKING
-        change.unit.bookings.add(booking)
-        claims = claims_for(
-            booking.site, found.placements, booking.claim_window, holder, booking.id, booking.expires_at
-        )
-        change.put(booking.id, claims)
-        if offered:
-            message = f"Offered until {booking.expires_at:%H:%M} UTC{_at_site(change, booking, why)}"
-            lifecycle.tell(change.unit, booking, now, "offered", message, booking.owner)
-            return self._showing.made(booking, None, now, why)
-        cluster = lifecycle.confirm(change.unit, booking, name_nodes(found.placements), now, booking.owner)
-        message = f"Booked {booking.profile}{_at_site(change, booking, why)}"
-        lifecycle.tell(change.unit, booking, now, "booked", message, booking.owner)
-        return self._showing.made(booking, cluster, now, why)
-
-    def _from_warm_pool(self, change: Change, booking: Booking, why: str, now: datetime) -> bool:
-        taken = self._warm.find(change.unit, change.calendar, booking)
-        if taken is None:
-            return False
-        change.unit.bookings.add(booking)
-        self._warm.give(change.unit, taken, booking, now)
-        change.put(booking.id, taken.claims)
-        lifecycle.hold_in_ledger(change.unit, booking, now, booking.owner)
-        message = f"Booked {booking.profile} from the warm pool{_at_site(change, booking, why)}"
-        lifecycle.tell(change.unit, booking, now, "booked", message, booking.owner)
-        return True
-
     # --- ending ----------------------------------------------------------------------------------------------------------
 
     def cancel(self, caller: Caller, booking_id: str, now: datetime) -> BookingView:
@@ -219,23 +144,30 @@ class Bookings:
         """
         asked = changeable(self._database, caller, booking_id)
         with self._calendars.changing(asked.site, now) as change:
-            booking = fresh(change.unit, booking_id)
-            state = status_of(change.unit, booking, now)
-            if state is BookingStatus.CANCELLED:
-                return self._showing.one(change.unit, booking, now)
-            if state is BookingStatus.OFFERED:
-                change.drop(booking_id)
-                booking = replace(booking, target=BookingTarget.CANCELLED, ended_at=now)
-                change.unit.bookings.replace(booking)
-            elif booking.target is BookingTarget.CONFIRMED and now < booking.window.start:
-                booking = self._end(change, booking, BookingTarget.CANCELLED, caller.person, now, free=True)
-            else:
-                hint = f"almanac release {booking_id}" if state in ENDABLE else f"almanac show {booking_id}"
-                raise WrongState(f"{booking_id} can't be cancelled: it is {state}.", hint=hint)
-            lifecycle.tell(change.unit, booking, now, "cancelled", "Cancelled; everything was refunded.", caller.person)
+            booking = self.cancel_in(change, booking_id, now, caller.person)
             view = self._showing.one(change.unit, booking, now)
         self._notify()
         return view
+
+    def cancel_in(self, change: Change, booking_id: str, now: datetime, actor: str) -> Booking:
+        """Cancel in a transaction of the caller's, which may change the booking; again is no error.
+
+        Raises:
+            WrongState: it has begun or is over.
+        """
+        booking = fresh(change.unit, booking_id)
+        state = status_of(change.unit, booking, now)
+        if state is BookingStatus.CANCELLED:
+            return booking
+        if state is BookingStatus.OFFERED:
+            booking = withdraw(change, booking, now)
+        elif booking.target is BookingTarget.CONFIRMED and now < booking.window.start:
+            booking = self._end(change, booking, BookingTarget.CANCELLED, actor, now, free=True)
+        else:
+            hint = f"almanac release {booking_id}" if state in ENDABLE else f"almanac show {booking_id}"
+            raise WrongState(f"{booking_id} can't be cancelled: it is {state}.", hint=hint)
+        lifecycle.tell(change.unit, booking, now, "cancelled", "Cancelled; everything was refunded.", actor)
+        return booking
 
     def release(self, caller: Caller, booking_id: str, now: datetime) -> BookingView:
         """End a booking that has begun, early; what wasn't used is refunded. Files are saved first.
@@ -312,7 +244,24 @@ class Bookings:
             after = page[-1].id
 
 
-def _at_site(change: Change, booking: Booking, why: str) -> str:
-    """Where a booking is, why there, and whether that is reserved; the end of a sentence, and more."""
-    best_effort = "" if change.capacity.reserved else " Best effort, not reserved."
-    return f" at {booking.site}{f': {why}' if why else ''}.{best_effort}"
+def open_offer(unit: Unit, booking_id: str, now: datetime) -> Booking:
+    """An offer that stands, inside a write transaction.
+
+    Raises:
+        StaleOffer: it has expired, or was accepted or withdrawn.
+    """
+    found = fresh(unit, booking_id)
+    if found.target is not BookingTarget.OFFERED:
+        raise StaleOffer(f"{booking_id} was accepted or withdrawn already.", hint=f"almanac show {booking_id}")
+    if found.expires_at is not None and found.expires_at <= now:
+        again = f"almanac book {found.profile} --for {spoken(found.window.duration).replace(' ', '')}"
+        raise StaleOffer(f"The offer {booking_id} expired at {found.expires_at:%H:%M} UTC.", hint=f"Ask again: {again}")
+    return found
+
+
+def withdraw(change: Change, offer: Booking, now: datetime) -> Booking:
+    """Take back a standing offer; whoever does it tells people."""
+    change.drop(offer.id)
+    gone = replace(offer, target=BookingTarget.CANCELLED, ended_at=now)
+    change.unit.bookings.replace(gone)
+    return gone

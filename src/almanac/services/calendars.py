@@ -10,11 +10,12 @@ from __future__ import annotations
 import heapq
 import threading
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime, timedelta
 
 from almanac.core.capacity import Calendar
+from almanac.core.errors import SiteTrouble
 from almanac.core.ports import SiteCapacity
 from almanac.core.resources import Claim, Holder
 from almanac.services.catalogue import Catalogue
@@ -65,6 +66,10 @@ class _Kept:
             heapq.heappush(self._expiring, (expires_at, holder))
 
 
+class _NothingKept(Exception):
+    """Rolls a transaction back."""
+
+
 class Change:
     """A write transaction on one site's claims.
 
@@ -109,6 +114,52 @@ class Change:
                 self.calendar.add(claim)
 
 
+class Joint:
+    """A write transaction on the claims of all sites, each step of which sees what the ones before it took.
+
+    Attributes:
+        unit: the database transaction; all pools are touched.
+    """
+
+    def __init__(self, unit: Unit, kept: Mapping[str, _Kept]) -> None:
+        self.unit = unit
+        self._kept = kept
+        self._taken: list[tuple[_Kept, str, Sequence[Claim]]] = []
+
+    @contextmanager
+    def changing(self, site: str, _now: datetime) -> Iterator[Change]:
+        """A step at one site; it counts for the next ones if it doesn't raise.
+
+        Raises:
+            SiteTrouble: the site's capacity wasn't known when the transaction began.
+        """
+        kept = self._kept.get(site)
+        if kept is None:
+            raise SiteTrouble(f"The site {site} doesn't answer.", hint="Try another site, or later.")
+        change = Change(self.unit, kept)
+        yield change
+        for holder, claims in change.pending.items():
+            self._taken.append((kept, holder, list(kept.holders.get(holder, ()))))
+            kept.set(holder, claims)
+
+    @contextmanager
+    def attempt(self) -> Iterator[None]:
+        """Steps that are undone together when one raises; the exception goes on."""
+        mark = len(self._taken)
+        try:
+            with self.unit.attempt():
+                yield
+        except BaseException:
+            self.undo(mark)
+            raise
+
+    def undo(self, mark: int = 0) -> None:
+        """Undo the steps after the first ``mark`` changes in memory, as the database undoes its part."""
+        while len(self._taken) > mark:
+            kept, holder, before = self._taken.pop()
+            kept.set(holder, before)
+
+
 class Calendars:
     """All sites' calendars. Thread-safe; several processes may share the database."""
 
@@ -142,6 +193,48 @@ class Calendars:
             for holder, claims in change.pending.items():
                 kept.set(holder, claims)
             kept.version = version
+
+    @contextmanager
+    def changing_all(self, now: datetime, *, keep: bool = True) -> Iterator[Joint]:
+        """A write transaction on the claims of every site whose capacity is known; committed on a clean exit.
+
+        Args:
+            now: aware UTC.
+            keep: False: roll it back in any case, to see only what would be.
+        """
+        capacities = self._capacities(now)
+        with ExitStack() as locks:
+            for site in capacities:  # in the order of names, as everybody takes them
+                locks.enter_context(self._lock(site))
+            joint, committing = None, False
+            try:
+                with self._database.write() as unit:
+                    versions = {site: unit.sites.touch_pool(site) for site in capacities}
+                    kept = {s: self._current(unit, s, versions[s] - 1, capacities[s], now) for s in capacities}
+                    joint = Joint(unit, kept)
+                    yield joint
+                    if not keep:
+                        raise _NothingKept
+                    committing = True
+            except BaseException as error:
+                if joint is not None:
+                    joint.undo()
+                if committing:  # nobody knows whether it was committed: read again next time
+                    for site in capacities:
+                        self._kept.pop(site, None)
+                if isinstance(error, _NothingKept):
+                    return
+                raise
+            for site, version in versions.items():
+                kept[site].version = version
+
+    def _capacities(self, now: datetime) -> dict[str, SiteCapacity]:
+        """What is known, by site, in the order of names."""
+        known = {}
+        for site in sorted(self._catalogue.names):
+            with suppress(SiteTrouble):
+                known[site] = self._catalogue.capacity(site, now)
+        return known
 
     @contextmanager
     def looking(self, site: str, now: datetime) -> Iterator[Calendar]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from almanac.core.bookings import Booking, BookingStatus, BookingTarget, Phase
 from almanac.core.catalogue import claims_for, name_nodes, placements_of
-from almanac.core.errors import BadRequest, BadWindow, NoCapacity, WrongState
+from almanac.core.errors import BadRequest, BadWindow, Forbidden, NoCapacity, WrongState
 from almanac.core.ledger import node_seconds
 from almanac.core.resources import Claim, Holder, NodeGroup
 from almanac.core.windows import Window, utc
@@ -87,6 +87,7 @@ class Changes:
                 hint = f"Give a later end, or shorten it: almanac shorten {booking_id} --until ..."
                 raise BadWindow(f"It ends at {before.window.end:%Y-%m-%d %H:%M} UTC already.", hint=hint)
             self._check_reach(change, before, after.window.end, now)
+            self._check_approved(caller, after)
             extra = node_seconds(lifecycle.nodes_of(before), before.window.end, after.window.end)
             require = self._rules.require_grants
             limits.check(change.unit, after, now, require_grants=require, new=False, extra=extra)
@@ -159,6 +160,8 @@ class Changes:
         with self._calendars.changing(asked.site, now) as change:
             booking = self._open(change, booking_id, now)
             other = replace(booking, seats=seats, workers=profile.workers_for(seats))
+            if seats > booking.seats:
+                self._check_approved(caller, other)
             extra = max(0, other.workers - booking.workers) * node_seconds(
                 1, max(now, booking.window.start), booking.window.end
             )
@@ -288,6 +291,15 @@ class Changes:
                 change.unit.leases.record(lease.id, now, order=dump_nodes(nodes), phase=Phase.ABSENT)
 
     # --- checks ----------------------------------------------------------------------------------------------------------
+
+    def _check_approved(self, caller: Caller, after: Booking) -> None:
+        profile = self._catalogue.profile_or_plain(after.profile)
+        above = profile.approve_above.exceeded(after.seats, after.window.duration, lifecycle.nodes_of(after))
+        if above and not caller.leads(after.project):
+            raise Forbidden(
+                f"{profile.name} needs an approval for that: {above}.",
+                hint=f"A lead of {after.project} or an operator can make this change for you.",
+            )
 
     def _open(self, change: Change, booking_id: str, now: datetime) -> Booking:
         booking = fresh(change.unit, booking_id)

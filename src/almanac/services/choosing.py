@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -15,6 +16,7 @@ from almanac.services import limits
 from almanac.services.catalogue import Catalogue
 from almanac.services.rules import Rules
 from almanac.storage.database import Database
+from almanac.storage.unit import Unit
 
 NO_ROOM = "has no room then"
 NO_GRANT = "has no grant left that covers it"
@@ -49,8 +51,13 @@ class Chooser:
         self._catalogue = catalogue
         self._rules = rules
 
-    def choose(self, ask: Ask, now: datetime) -> Choice:
+    def choose(self, ask: Ask, now: datetime, unit: Unit | None = None) -> Choice:
         """The sites that could take it, as far as can be told without their calendars.
+
+        Args:
+            ask: what is to be placed.
+            now: aware UTC.
+            unit: the transaction whose ledger counts; None for what is committed.
 
         Raises:
             NotFound: the wished site doesn't exist, or no site has the data asked for.
@@ -62,7 +69,7 @@ class Chooser:
         sites = self._catalogue.offering(ask.profile, now, ask.wish)
         standings = tuple(self._standing(site, ask, data, now) for site in sites)
         choice = Choice(standings, data, ask.wish)
-        refusals = self._beyond_grants(ask, sites)
+        refusals = self._beyond_grants(ask, sites, unit)
         if refusals and len(refusals) == len(sites):
             raise refusals[choice.ranked[0].site]
         for site in refusals:
@@ -90,16 +97,16 @@ class Chooser:
             reserved=capacity.reserved,
         )
 
-    def _beyond_grants(self, ask: Ask, sites: Sequence[str]) -> Mapping[str, QuotaExceeded]:
+    def _beyond_grants(self, ask: Ask, sites: Sequence[str], unit: Unit | None) -> Mapping[str, QuotaExceeded]:
         """Why the project's grants don't cover it, by site; where there is only one, the booking's transaction says it."""
         if ask.project is None or len(sites) == 1:
             return {}
         nodes = 1 + ask.profile.workers_for(ask.seats)
         need = node_seconds(nodes, ask.window.start, ask.window.end)
-        with self._database.read() as unit:
+        with nullcontext(unit) if unit is not None else self._database.read() as ledgers:
             found = {
                 site: limits.beyond_grant(
-                    unit,
+                    ledgers,
                     ask.project,
                     site,
                     ask.window.start,

@@ -57,7 +57,8 @@ class Duties:
                 if fresh is not None and fresh.target is BookingTarget.OFFERED:
                     change.drop(offer.id)
                     change.unit.bookings.replace(replace(fresh, target=BookingTarget.CANCELLED, ended_at=now))
-                    lifecycle.tell(change.unit, offer, now, "expired", "The offer was not accepted in time.")
+                    missed = "Nobody approved it in time." if offer.approval else "The offer was not accepted in time."
+                    lifecycle.tell(change.unit, offer, now, "expired", missed)
 
     def _judge(self, now: datetime) -> None:
         """Warn about, and end, the bookings for which it is time."""

@@ -22,6 +22,7 @@ from almanac.services.choosing import Ask, Chooser
 from almanac.services.leads import Leads
 from almanac.services.requests import AvailabilityQuery, check_duration, project_for, start_of
 from almanac.services.views import AvailabilityView, OfferView
+from almanac.storage.unit import Unit
 
 _LOOK_AHEAD = timedelta(days=28)
 
@@ -49,9 +50,9 @@ class Finder:
             minimum_lease=limits.minimum_lease,
         )
 
-    def choose(self, ask: Ask, now: datetime) -> Choice:
+    def choose(self, ask: Ask, now: datetime, unit: Unit | None = None) -> Choice:
         """The sites that something could go to, and what speaks for each; see ``Chooser.choose``."""
-        return self._chooser.choose(ask, now)
+        return self._chooser.choose(ask, now, unit)
 
     def availability(self, caller: Caller, query: AvailabilityQuery, now: datetime) -> AvailabilityView:
         """The next windows at full size, the largest size now, and what is short now if it doesn't fit now.
@@ -76,11 +77,11 @@ class Finder:
         refusal = at_start.to_json() if isinstance(at_start, Refusal) else None
         return AvailabilityView(offers, largest, refusal)
 
-    def refused(self, ask: Ask, now: datetime) -> NoCapacity:
+    def refused(self, ask: Ask, now: datetime, unit: Unit | None = None) -> NoCapacity:
         """The error that says what is short, when, and what would fit instead; other sites are looked at too."""
         request = Request(ask.seats, ask.window.duration)
-        sites = self._chooser.choose(ask, now).sites
-        others = [site for site in self._elsewhere(ask, now) if site not in sites]
+        sites = self._chooser.choose(ask, now, unit).sites
+        others = [site for site in self._elsewhere(ask, now, unit) if site not in sites]
         # All at once, as locks are taken in the order of names.
         with self._candidates(ask.profile, (*sites, *others), now) as candidates:
             asked, elsewhere = candidates[: len(sites)], candidates[len(sites) :]
@@ -92,10 +93,21 @@ class Finder:
             answer.message, hint=hint or "See almanac sites for what there is.", details={"refusal": answer.to_json()}
         )
 
-    def _elsewhere(self, ask: Ask, now: datetime) -> tuple[str, ...]:
+    def earliest(self, ask: Ask, within: Window, now: datetime, unit: Unit | None = None) -> placement.Offer | None:
+        """The first place inside a window, over all sites; None when there is none.
+
+        Raises:
+            NotFound, NotOffered, QuotaExceeded, BadRequest: as ``choose``.
+        """
+        sites = self._chooser.choose(ask, now, unit).sites
+        with self._candidates(ask.profile, sites, now) as candidates:
+            found = placement.offers(candidates, Request(ask.seats, ask.window.duration), within, now, 1)
+        return next(iter(found), None)
+
+    def _elsewhere(self, ask: Ask, now: datetime, unit: Unit | None) -> tuple[str, ...]:
         """Where it could go without the wish."""
         try:
-            return self._chooser.choose(replace(ask, wish=None), now).sites
+            return self._chooser.choose(replace(ask, wish=None), now, unit).sites
         except QuotaExceeded:
             return ()
 

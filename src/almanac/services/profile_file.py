@@ -27,7 +27,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from almanac.core.catalogue import Profile
+from almanac.core.catalogue import Above, Profile
 from almanac.core.errors import BadRequest
 from almanac.core.resources import Flavor, Resources
 
@@ -62,6 +62,18 @@ class _FlavorEntry(BaseModel):
     nvme: bool = False
 
 
+class _AboveEntry(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    seats: int | None = Field(ge=0, default=None)
+    hours: float | None = Field(ge=0, allow_inf_nan=False, le=24 * 366, default=None)
+    nodes: int | None = Field(ge=0, default=None)
+
+    @property
+    def above(self) -> Above:
+        length = None if self.hours is None else timedelta(hours=self.hours)
+        return Above(self.seats, length, self.nodes)
+
+
 class _ProfileEntry(BaseModel):
     model_config = ConfigDict(extra="forbid")
     title: str = Field(min_length=1, max_length=200)
@@ -78,6 +90,7 @@ class _ProfileEntry(BaseModel):
     warm: int = Field(ge=0, le=100, default=0)
     sites: tuple[str, ...] = ()
     data: Name | Literal[""] = ""
+    approve_above: _AboveEntry = _AboveEntry()
 
 
 class _File(BaseModel):
@@ -138,9 +151,9 @@ def _flavors(parsed: _File) -> tuple[Flavor, ...]:
 
 
 def _profile(name: str, entry: _ProfileEntry) -> Profile:
-    facts = entry.model_dump()
-    most = facts.pop("max_workers")
-    return Profile(name=name, max_workers=max(entry.workers, most or 0), **facts)
+    facts = entry.model_dump(exclude={"max_workers", "approve_above"})
+    most = max(entry.workers, entry.max_workers or 0)
+    return Profile(name=name, max_workers=most, approve_above=entry.approve_above.above, **facts)
 
 
 def _where(location: tuple[Any, ...]) -> str:

@@ -16,6 +16,8 @@ class Rules:
 
     Attributes:
         offer_held_for: how long an offer is held.
+        waiting_held_for: how long an offer to somebody on the waiting list is held.
+        approval_held_for: how long what needs an approval is held for it, but not beyond its start (an hour at least).
         require_grants: whether a project without a grant at a site may book there.
         terms: prices and data, by site; a site without any costs nothing and has no data.
         shapes: what the names of flavors in profiles mean at a site that has none of that name: its smallest that is as
@@ -26,3 +28,5 @@ class Rules:
     require_grants: bool = False
     terms: Mapping[str, Terms] = field(default_factory=dict)
     shapes: tuple[Flavor, ...] = ()
+    waiting_held_for: timedelta = timedelta(minutes=30)
+    approval_held_for: timedelta = timedelta(days=2)

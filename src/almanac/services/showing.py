@@ -64,6 +64,7 @@ class Showing:
             reason=cluster.last_error if cluster else None,
             warning=self._warning(booking, cluster, state, now),
             price_per_hour=self._catalogue.price(booking.site, booking.profile, booking.seats, now),
+            approval=booking.approval,
         )
 
     def _warning(self, booking: Booking, cluster: ClusterRow | None, state: BookingStatus, now: datetime) -> str | None:

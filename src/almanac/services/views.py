@@ -32,6 +32,7 @@ class BookingView:
         node_hours: what it holds or was charged, in node-hours.
         price_per_hour: of all its nodes, in the operator's unit.
         why: why it is at this site, told once, when it is made; empty where there was no choice.
+        approval: why it needs an approval, for which it waits while it is offered; empty when it needs none.
     """
 
     id: str
@@ -57,6 +58,7 @@ class BookingView:
     warning: str | None = None
     price_per_hour: float = 0.0
     why: str = ""
+    approval: str = ""
 
 
 @dataclass(frozen=True, slots=True)
