@@ -14,17 +14,9 @@ from pathlib import Path
 
 from scripts.cloud.errors import CloudError
 from scripts.cloud.stack import ROOT
-from scripts.setup import uv_settings
+from scripts.setup import CLOUD, uv_settings
 
 LOCK = ROOT / "requirements" / "openstack.txt"
-PROGRAMS = {
-    "mariadb-server-core": ("mariadbd", "mariadb-install-db"),
-    "mariadb-client-core": ("my_print_defaults",),
-    "rabbitmq-server": ("erl", "epmd"),
-}
-"""Debian packages, and what the cloud runs from them."""
-_RABBIT = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
-"""Not the one on the PATH: that one insists on root or rabbitmq, and on /var/lib."""
 
 
 def cache() -> Path:
@@ -32,20 +24,9 @@ def cache() -> Path:
     return Path(os.environ.get("ALMANAC_CLOUD_CACHE") or ROOT / ".openstack" / "cache")
 
 
-def rabbit() -> str:
-    """RabbitMQ's server script."""
-    return str(_RABBIT)
-
-
 def missing() -> list[str]:
     """Debian packages that this machine lacks."""
-    search = f"{os.environ.get('PATH', '')}:/usr/local/sbin:/usr/sbin:/sbin"
-    lacking = [
-        package for package, names in PROGRAMS.items() if not all(shutil.which(name, path=search) for name in names)
-    ]
-    if "rabbitmq-server" not in lacking and not _RABBIT.exists():
-        lacking.append("rabbitmq-server")
-    return lacking
+    return [package for package, paths in CLOUD.items() if not all(Path(path).exists() for path in paths)]
 
 
 def check() -> None:
