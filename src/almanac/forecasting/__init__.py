@@ -1,0 +1,1 @@
+"""Demand: what was asked for, and what the coming hours are likely to ask for."""
