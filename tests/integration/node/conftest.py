@@ -50,11 +50,11 @@ def free_port() -> int:
         return port
 
 
-def until(what: Callable[[], object], why: str = "") -> None:
+def until(what: Callable[[], object], why: Callable[[], str] = str) -> None:
     """Wait until it is so."""
     patience = time.monotonic() + PATIENCE_S
     while not what():
-        assert time.monotonic() < patience, why or what
+        assert time.monotonic() < patience, why()
         time.sleep(0.05)
 
 
@@ -158,8 +158,8 @@ class Machine:
         (report,) = (one for one in self.office.desk.reports() if one.node == self.node)
         return report
 
-    @property
-    def log(self) -> str:
+    def said(self) -> str:
+        """The agent's log."""
         return (self.root / "agent.log").read_text()
 
     def home(self, seat: str = "seat-1") -> Path:

@@ -19,7 +19,7 @@ from almanac.node.orders import File, Orders, Service
 
 
 def ready(machine: Machine, *services: str) -> None:
-    until(lambda: [machine.report.services.get(name) for name in services] == ["ready"] * len(services), machine.log)
+    until(lambda: [machine.report.services.get(name) for name in services] == ["ready"] * len(services), machine.said)
 
 
 def test_from_boot_to_end(machine: Machine) -> None:
@@ -42,14 +42,14 @@ def test_from_boot_to_end(machine: Machine) -> None:
     (machine.home() / "last.txt").write_text("words")
     (machine.root / "run/master/events/app-1").write_text("event")
     machine.direct(Orders(seats=orders.seats, logs=orders.logs, stop=True))
-    until(lambda: machine.report.finished, machine.log)
+    until(lambda: machine.report.finished, machine.said)
     assert machine.kept("last.txt").read_text() == "words"
     assert "up as" in machine.kept("logs/master.log").read_text()
     assert machine.kept("logs/events/app-1").read_text() == "event"
     assert machine.report.saved_at is not None
     assert set(machine.report.services.values()) == {"ended"}
     assert "up as" in machine.office.desk.logs("c-1", "head")["master"]
-    assert "everything is saved" in machine.log
+    assert "everything is saved" in machine.said()
 
 
 def test_services_get_their_environment_whole_and_nobody_elses(machine: Machine) -> None:
@@ -60,7 +60,7 @@ def test_services_get_their_environment_whole_and_nobody_elses(machine: Machine)
     printer = Service("printer", argv, env={"SECRET": secret}, dirs=(home,), cwd=home, once=True)
     machine.invite(Orders((printer,)))
     machine.boot()
-    until(lambda: machine.report.services.get("printer") == "ended", machine.log)
+    until(lambda: machine.report.services.get("printer") == "ended", machine.said)
     said = (machine.root / "logs/printer.log").read_text()
     assert eval(said)["SECRET"] == secret  # noqa: S307 - our own line
     assert "almn_" not in said
@@ -77,8 +77,8 @@ def test_a_service_that_ends_is_started_again_and_the_site_hears_why(machine: Ma
     )  # fmt: skip
     machine.invite(Orders((broken,)))
     machine.boot()
-    until(lambda: machine.report.services.get("connect") == "failed", machine.log)
-    until(lambda: re.search(r"started again \d+ times", machine.report.trouble), machine.log)
+    until(lambda: machine.report.services.get("connect") == "failed", machine.said)
+    until(lambda: re.search(r"started again \d+ times", machine.report.trouble), machine.said)
     assert machine.report.trouble.startswith("Spark Connect ended (exit status 1)")
     assert machine.report.trouble.endswith("Its log says: Error: the port is taken")
 
@@ -88,7 +88,7 @@ def test_services_wait_for_those_of_other_machines(office: Office, machine: Mach
     with a_machine(office, "worker-1") as worker:
         worker.invite(replace(worker_orders, services=(listener(worker, "worker-1", "master"),)))
         worker.boot()
-        until(lambda: worker.report.services.get("worker-1") == "starting", worker.log)
+        until(lambda: worker.report.services.get("worker-1") == "starting", worker.said)
         assert worker.report.doing == "Spark worker 1 is starting."
         machine.invite(Orders((listener(machine, "master"),)))
         machine.boot()
@@ -119,9 +119,9 @@ def test_a_warm_machine_gets_its_person_later(machine: Machine) -> None:
     machine.kept("").mkdir(parents=True)
     machine.kept("sky.ipynb").write_text("stars")
     machine.direct(with_seat(machine, notebook))
-    until((machine.home() / "sky.ipynb").exists, machine.log)
+    until((machine.home() / "sky.ipynb").exists, machine.said)
     machine.direct(with_seat(machine, stop=True))
-    until(lambda: machine.report.finished, machine.log)
+    until(lambda: machine.report.finished, machine.said)
     assert [path.name for path in machine.kept("").iterdir() if path.is_file()] == ["sky.ipynb"]
 
 
@@ -143,7 +143,7 @@ def test_an_agent_that_is_killed_goes_on(machine: Machine, moment: str) -> None:
         assert log.read_text() == before
         until(lambda: machine.kept("new.txt").exists())
     machine.direct(with_seat(machine, stop=True))
-    until(lambda: machine.report.finished, machine.log)
+    until(lambda: machine.report.finished, machine.said)
     assert machine.report.trouble == ""
 
 
@@ -156,7 +156,7 @@ def test_an_agent_that_is_killed_while_it_stops_finishes_all_the_same(machine: M
     until(lambda: machine.report.doing or machine.report.finished)
     machine.kill()
     machine.boot()
-    until(lambda: machine.report.finished, machine.log)
+    until(lambda: machine.report.finished, machine.said)
     assert machine.kept("new.txt").read_text() == "found"
     assert machine.kept("logs/notebook-seat-1.log").exists()
 
@@ -167,11 +167,11 @@ def test_services_and_files_outlast_an_almanac_that_is_away(machine: Machine) ->
     ready(machine, "notebook-seat-1")
     machine.office.close()
     (machine.home() / "new.txt").write_text("found")
-    until(lambda: "can't be reached" in machine.log)
+    until(lambda: "can't be reached" in machine.said())
     machine.kill()
     machine.boot()
     machine.office.open()
-    until(lambda: machine.kept("new.txt").exists(), machine.log)
+    until(lambda: machine.kept("new.txt").exists(), machine.said)
     ready(machine, "notebook-seat-1")
     assert (machine.root / "logs/notebook-seat-1.log").read_text().count("up as") == 1
 
@@ -198,7 +198,7 @@ def test_a_machine_that_may_not_join_says_so_and_ends(machine: Machine, why: str
     machine.boot()
     assert machine.process is not None
     assert machine.process.wait(30) == NOT_OURS
-    assert f"The join token is {why}" in machine.log
+    assert f"The join token is {why}" in machine.said()
     if why != "unknown":
         assert f"join token that is {why}" in machine.report.trouble
 
@@ -210,10 +210,10 @@ def test_files_that_cant_be_saved_are_told_and_saved_later(machine: Machine) -> 
     machine.kept("").parent.mkdir(parents=True)
     machine.kept("").write_text("a file is in the way")
     (machine.home() / "new.txt").write_text("found")
-    until(lambda: "can't be saved" in machine.report.trouble, machine.log)
+    until(lambda: "can't be saved" in machine.report.trouble, machine.said)
     assert machine.report.services == {"notebook-seat-1": "ready"}
     machine.kept("").unlink()
-    until(lambda: machine.kept("new.txt").exists(), machine.log)
+    until(lambda: machine.kept("new.txt").exists(), machine.said)
     until(lambda: machine.report.trouble == "")
 
 
