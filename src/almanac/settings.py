@@ -130,6 +130,7 @@ class CloudSettings(SiteSettings):
     join_within: Duration = timedelta(minutes=20)
     drain: Duration = timedelta(minutes=2)
     silent_after: Duration = timedelta(seconds=30)
+    lost_after: Duration = timedelta(minutes=5)
     build: Duration = timedelta(minutes=4)
 
     @property
@@ -225,6 +226,11 @@ class Settings(BaseSettings):
         return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls, path))
 
 
+def state_directory(named: Path | None) -> Path:
+    """The state directory that is meant: the one named, else the default."""
+    return (named or default_state()).expanduser().absolute()
+
+
 def load(**given: object) -> Settings:
     """The settings, with ``given`` ones first.
 
@@ -234,7 +240,14 @@ def load(**given: object) -> Settings:
     try:
         return Settings(**given)  # type: ignore[arg-type]
     except ValidationError as error:
-        lines = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        lines = "; ".join(
+            ": ".join(filter(None, (".".join(map(str, e["loc"])), _said(e["msg"])))) for e in error.errors()
+        )
         raise BadRequest(f"The settings are not right: {lines}.", hint="See docs/reference/settings.md.") from None
     except ValueError as error:  # a TOML syntax error
         raise BadRequest(f"almanac.toml can't be read: {error}.", hint="It is a TOML file.") from None
+
+
+def _said(message: str) -> str:
+    """What a validator of ours says, without pydantic's heading."""
+    return message.removeprefix("Value error, ")

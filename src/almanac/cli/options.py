@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
@@ -40,6 +41,9 @@ Seats = Annotated[int, typer.Option("--seats", min=1, help="People who work on i
 Project = Annotated[str | None, typer.Option("--project", help="Whose allocation; needed by those who have several.")]
 SiteName = Annotated[str | None, typer.Option("--site", help="Where; see: almanac sites. Anywhere if not given.")]
 
+State = Annotated[
+    Path | None, typer.Option("--state", help="Everything of this Almanac: $ALMANAC_STATE, or ~/.local/state/almanac.")
+]
 Data = Annotated[
     str | None, typer.Option("--data", metavar="LABEL", help="Data that it works on: sites that have it come first.")
 ]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from almanac.cli import options, output
+from almanac.cli import adding, checking, options, output
 from almanac.cli.options import Json, command
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ Name = Annotated[str, typer.Argument(metavar="SITE", help="A site's name; see: a
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     group = options.group("Sites: add, check and drain (operators).")
+    command(group, "add", example="almanac site add east --cloud east-cloud --image debian-12")(adding.add)
+    command(group, "check", example="almanac site check east")(checking.check)
     command(group, "drain", example="almanac site drain local")(drain)
     command(group, "undrain", example="almanac site undrain local")(undrain)
     app.add_typer(group, name="site", rich_help_panel=PANEL)

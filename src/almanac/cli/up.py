@@ -17,7 +17,7 @@ import typer
 from almanac.cli import options, output
 from almanac.cli.accounts import sign_in
 from almanac.cli.booking import show_bookings
-from almanac.cli.options import Json, command
+from almanac.cli.options import Json, State, command
 from almanac.core.errors import AlmanacError
 
 if TYPE_CHECKING:
@@ -30,9 +30,6 @@ START_PATIENCE_S = 120.0
 STOP_PATIENCE_S = 60.0
 RELEASE_PATIENCE_S = 360.0
 LOOK_EVERY_S = 0.1
-State = Annotated[
-    Path | None, typer.Option("--state", help="Everything of this Almanac: $ALMANAC_STATE, or ~/.local/state/almanac.")
-]
 
 
 def register(app: typer.Typer) -> None:

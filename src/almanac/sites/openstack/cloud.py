@@ -104,11 +104,14 @@ class Cloud:
         """
         with _explained(self, "identity", "read the catalog"):
             region, session = self._open()
-            return region.get_endpoint(service) or session.get_endpoint(
-                service_type=service,
-                interface=region.get_interface(service),
-                region_name=region.get_region_name(service),
-            )
+            try:
+                return region.get_endpoint(service) or session.get_endpoint(
+                    service_type=service,
+                    interface=region.get_interface(service),
+                    region_name=region.get_region_name(service),
+                )
+            except keystone.EndpointNotFound:
+                return None
 
     def ask(self, service: str, method: str, path: str, body: object = None, **query: str) -> Answer:
         """Call a service; any answer but one to a bad credential is returned.
