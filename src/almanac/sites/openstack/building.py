@@ -34,8 +34,9 @@ def start(ground: Ground, spec: ClusterSpec) -> Iterator[Handle]:
     """
     handle = {"cluster": spec.id}
     before = ground.records.read(spec.id)
+    places = _Places(ground, spec)
     if before is None:
-        ground.leases.active(spec.lease)
+        places.look()
     doors = layout.door_ports(ground.render, spec)
     wanted = record(spec, _awaited(ground, spec), doors, before)
     ground.records.write(wanted)
@@ -48,10 +49,9 @@ def start(ground: Ground, spec: ClusterSpec) -> Iterator[Handle]:
     wanted = replace(wanted, head=ground.network.floating(head) or head.address)
     ground.records.write(wanted)
     yield handle
-    _retire(ground, spec, ports)
-    wanted = _clear(ground, spec, wanted)
+    wanted, standing = _clear(ground, spec, wanted, _retire(ground, spec, ports, ground.machines.all()))
     yield handle
-    _direct(ground, spec, {node.name: ports[node.name] for node in spec.nodes})
+    _direct(ground, spec, {node.name: ports[node.name] for node in spec.nodes}, places, standing)
     ground.records.write(replace(wanted, asked=True))
     yield handle
 
@@ -67,44 +67,62 @@ def _ports(ground: Ground, spec: ClusterSpec, doors: Mapping[str, int]) -> dict[
     """Every node's port, made where it is missing; those of nodes that are no more wanted are among them."""
     group = ground.network.group(spec.id, doors.values())
     ports = ground.network.ports(spec.id)
-    for node in spec.nodes:
-        if node.name not in ports:
-            ports[node.name] = ground.network.port(spec.id, node.name, group)
-    return ports
+    missing = [node.name for node in spec.nodes if node.name not in ports]
+    return ports | ground.network.add_ports(spec.id, missing, group)
 
 
-def _retire(ground: Ground, spec: ClusterSpec, ports: Mapping[str, Port]) -> None:
-    """End the machines of nodes that are no more wanted: workers, which have no files of people's."""
+def _retire(ground: Ground, spec: ClusterSpec, ports: Mapping[str, Port], standing: list[Machine]) -> list[Machine]:
+    """End the machines of nodes that are no more wanted: workers, which have no files of people's.
+
+    Args:
+        ground: the site.
+        spec: what is wanted.
+        ports: by node, those that are no more wanted included.
+        standing: all of our machines.
+
+    Returns:
+        The machines that still stand.
+    """
     names = {node.name for node in spec.nodes}
-    leaving = {node: one for node, one in ground.standing(spec.id).items() if node not in names}
-    told = [node for node in leaving if node in ground.reports(spec.id)]
-    for node in told:
-        ground.desk.direct(spec.id, node, layout.last_orders({}, None))
-
-    def still_busy() -> bool:
-        heard = ground.reports(spec.id)
-        return any(heard[node].seen_at is not None and not heard[node].finished for node in told if node in heard)
-
-    wait_while(still_busy, _LEAVE_S)
-    for machine in leaving.values():
+    leaving = [one for one in standing if one.cluster == spec.id and one.node not in names]
+    if leaving:
+        _say_goodbye(ground, spec.id, [one.node for one in leaving])
+    for machine in leaving:
         ground.machines.delete(machine)
-    gone(ground, list(leaving.values()))
+    gone(ground, leaving)
     for node, port in ports.items():
         if node not in names:
             ground.network.remove_port(port)
+    return [one for one in standing if one not in leaving]
 
 
-def _clear(ground: Ground, spec: ClusterSpec, wanted: Record) -> Record:
+def _say_goodbye(ground: Ground, cluster: str, nodes: list[str]) -> None:
+    """Let workers end what they do; they aren't waited for long."""
+    told = [node for node, report in ground.reports(cluster).items() if node in nodes and report.seen_at is not None]
+    for node in told:
+        ground.desk.direct(cluster, node, layout.last_orders({}, None))
+
+    def busy() -> bool:
+        heard = ground.reports(cluster)
+        return any(node in heard and not heard[node].finished for node in told)
+
+    wait_while(busy, _LEAVE_S)
+
+
+def _clear(ground: Ground, spec: ClusterSpec, wanted: Record, standing: list[Machine]) -> tuple[Record, list[Machine]]:
     """Delete machines that will never do their work, but not again and again at once.
+
+    Returns:
+        The record, and the machines that still stand.
 
     Raises:
         Temporary: machines had to be replaced just before.
     """
     now, heard = ground.clock(), ground.reports(spec.id)
-    standing = ground.standing(spec.id)
-    broken = {node: why for node, one in standing.items() if (why := lost(ground, one, heard.get(node), now))}
+    ours = [one for one in standing if one.cluster == spec.id and not one.leaving]
+    broken = {one.node: why for one in ours if (why := lost(ground, one, heard.get(one.node), now))}
     if not broken:
-        return wanted
+        return wanted, standing
     last, count = wanted.replaced_at, wanted.replaced
     if last is None or now - last > _FORGIVEN_AFTER:
         count = 0
@@ -112,16 +130,18 @@ def _clear(ground: Ground, spec: ClusterSpec, wanted: Record) -> Record:
         raise Temporary(reasons(broken), due - now)
     wanted = replace(wanted, replaced=count + 1, replaced_at=now)
     ground.records.write(wanted)
-    for node in broken:
-        ground.machines.delete(standing[node])
-    gone(ground, [standing[node] for node in broken])
-    return wanted
+    leaving = [one for one in ours if one.node in broken]
+    for machine in leaving:
+        ground.machines.delete(machine)
+    gone(ground, leaving)
+    return wanted, [one for one in standing if one not in leaving]
 
 
-def _direct(ground: Ground, spec: ClusterSpec, ports: Mapping[str, Port]) -> None:
+def _direct(
+    ground: Ground, spec: ClusterSpec, ports: Mapping[str, Port], places: _Places, standing: list[Machine]
+) -> None:
     """Tell every machine what to do, and ask for those that are missing."""
     services = layout.services(ground.render, spec, {node: port.address for node, port in ports.items()})
-    standing, places = ground.machines.all(), _Places(ground, spec)
     there = {one.node for one in standing if one.cluster == spec.id and not one.leaving}
     for node in spec.nodes:
         orders = layout.orders(spec, node, services[node.name])
@@ -145,18 +165,26 @@ class _Places:
         self._reservations: Reservations = {}
         self._asked = False
 
+    def look(self) -> None:
+        """Look which reservations there are, once.
+
+        Raises:
+            SiteError: the lease can't be used.
+        """
+        if not self._asked:
+            self._reservations, self._asked = self._ground.leases.active(self._spec.lease), True
+
     def find(self, node: PlacedNode, standing: list[Machine]) -> Place:
         """A place for one machine, which is taken from now on.
 
         Args:
             node: the machine's.
-            standing: all of our machines, as they were before the first.
+            standing: all of our machines, as they were before the first was asked for.
 
         Raises:
             SiteError: the lease has none (yet).
         """
-        if not self._asked:
-            self._reservations, self._asked = self._ground.leases.active(self._spec.lease), True
+        self.look()
         flavor = self._ground.capacity.flavor(node.flavor.name)
         volume = 0 if int(flavor["disk"]) else self._ground.settings.volume_gib
         if self._reservations is None:

@@ -122,7 +122,8 @@ class Leases:
         book = self._book.entries()
         if not self._reserved():
             return tuple(self._see(one, {}, now, whole=True) for one in book.values() if one.held)
-        found = self._all_parts(now)
+        # What was made only half holds nothing and often can't be deleted: it is no reason to see an order.
+        found = {order: hopeful for order, parts in self._all_parts(now).items() if (hopeful := _hopeful(parts))}
         seen = []
         for order in sorted(book.keys() | found.keys()):
             parts = found.get(order, {})
@@ -206,13 +207,18 @@ class Leases:
         return self._all_parts(self._clock()).get(order, {})
 
     def _all_parts(self, now: datetime) -> dict[str, dict[str, list[BlazarLease]]]:
-        """Our leases by order and flavor's label, without those that will never hold anything."""
+        """Our leases by order and flavor's label."""
         found: dict[str, dict[str, list[BlazarLease]]] = defaultdict(lambda: defaultdict(list))
         for lease in self._blazar.leases(now):
             match lease.name.split("/", 3):
-                case ["almanac", instance, order, flavor] if instance == self._book.instance and not lease.hopeless:
+                case ["almanac", instance, order, flavor] if instance == self._book.instance:
                     found[order][flavor].append(lease)
         return found
+
+
+def _hopeful(parts: Parts) -> Parts:
+    left = {name: [one for one in all_ if not one.hopeless] for name, all_ in parts.items()}
+    return {name: all_ for name, all_ in left.items() if all_}
 
 
 def _by_time(window: Window, now: datetime) -> LeaseState:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,9 +53,10 @@ class Network:
             wanted = {"name": f"{self._prefix}{cluster}", "description": f"Almanac: cluster {cluster}"}
             group = self._make("security-groups", "security_group", wanted)
         there = {_facts(rule) for rule in group["security_group_rules"]}
-        for rule in self._rules(group["id"], doors):
-            if _facts(rule) not in there:
-                self._make("security-group-rules", "security_group_rule", rule)
+        missing = [rule for rule in self._rules(group["id"], doors) if _facts(rule) not in there]
+        if missing:
+            body = {"security_group_rules": missing}
+            self._cloud.call("network", "POST", "/security-group-rules", "open ports", body)
         return str(group["id"])
 
     def _rules(self, group: str, doors: Iterable[int]) -> Iterator[dict[str, Any]]:
@@ -76,13 +77,20 @@ class Network:
         return {port.node: port for port in ours}
 
     def port(self, cluster: str, node: str, group: str) -> Port:
-        """Make a machine's port, so that its address is known before it is."""
-        wanted = {
-            "name": f"{self._prefix}{cluster}/{node}",
-            "network_id": self._network_id(),
-            "security_groups": [group],
-        }
-        return _port(self._make("ports", "port", wanted))
+        """Make one machine's port."""
+        return self.add_ports(cluster, [node], group)[node]
+
+    def add_ports(self, cluster: str, nodes: Sequence[str], group: str) -> dict[str, Port]:
+        """Make machines' ports, so that their addresses are known before they are."""
+        if not nodes:
+            return {}
+        network = self._network_id()
+        wanted = [
+            {"name": f"{self._prefix}{cluster}/{node}", "network_id": network, "security_groups": [group]}
+            for node in nodes
+        ]
+        made = self._cloud.call("network", "POST", "/ports", "make ports", {"ports": wanted})["ports"]
+        return {port.node: port for port in map(_port, made)}
 
     def floating(self, port: Port) -> str:
         """The floating address of a port, made where the settings ask for one; empty where they don't."""
