@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
-from almanac.core.ports import ClusterSpec, Permanent, PlacedNode
+from almanac.core.ports import ClusterSpec, PlacedNode
 from almanac.sites.endpoints import doors
 from almanac.spark.layout import Layout, fixed_ports
 from almanac.spark.runtime import Runtime
@@ -17,8 +17,8 @@ Render = Callable[[ClusterSpec, PlacedNode, Layout], tuple[Service, ...]]
 
 OPT = "/opt/almanac"
 VAR = "/var/lib/almanac"
-SYSTEM_MIB = 512
-"""Kept for the machine's own system and the agent; the services share the rest of the flavor's memory."""
+SYSTEM_MIB = (128, 512)
+"""Least and most that is kept for the machine's own system and the agent: a sixteenth; the services share the rest."""
 RUNTIME = Runtime(
     java_home=f"{OPT}/java",
     java_version=17,
@@ -50,22 +50,14 @@ def home(seat: str) -> str:
 
 
 def usable(cluster: ClusterSpec) -> ClusterSpec:
-    """The cluster with the memory that its services may have: a machine's system needs some of it.
-
-    Raises:
-        Permanent: a flavor has no more than that.
-    """
-    for node in cluster.nodes:
-        if node.flavor.resources.memory_mib <= SYSTEM_MIB:
-            raise Permanent(
-                f"Flavor {node.flavor.name} is too small for any service: the system takes {SYSTEM_MIB} MiB."
-            )
+    """The cluster with the memory that its services may have: a machine's system needs some of it."""
     return replace(cluster, nodes=tuple(_usable(node) for node in cluster.nodes))
 
 
 def _usable(node: PlacedNode) -> PlacedNode:
-    resources = node.flavor.resources
-    less = replace(resources, memory_mib=resources.memory_mib - SYSTEM_MIB)
+    resources, (least, most) = node.flavor.resources, SYSTEM_MIB
+    kept = max(least, min(most, resources.memory_mib // 16))
+    less = replace(resources, memory_mib=max(0, resources.memory_mib - kept))
     return replace(node, flavor=replace(node.flavor, resources=less))
 
 

@@ -67,12 +67,16 @@ def test_machines_reach_each_other_at_their_own_addresses():
     assert all(path.startswith("/var/lib/almanac/") for one in services["head"] for path in one.dirs)
 
 
-def test_the_system_keeps_some_memory_for_itself():
-    sizes = {node.flavor.resources.memory_mib for node in layout.usable(SPEC).nodes}
-    assert sizes == {8192 - layout.SYSTEM_MIB}
+@pytest.mark.parametrize(("memory", "left"), [(1024, 896), (8192, 7680), (65536, 65024)])
+def test_the_system_keeps_some_memory_for_itself(memory, left):
+    sized = replace(HEAD, flavor=Flavor("m", Resources(4, memory, 40)))
+    assert layout.usable(replace(SPEC, nodes=(sized,))).head.flavor.resources == Resources(4, left, 40)
+
+
+def test_a_flavor_that_is_too_small_is_named():
     tiny = replace(HEAD, flavor=Flavor("m.tiny", Resources(1, 512)))
     with pytest.raises(Permanent, match=r"m\.tiny"):
-        layout.usable(replace(SPEC, nodes=(tiny, WORKER)))
+        layout.services(services_for, replace(SPEC, nodes=(tiny, WORKER)), ADDRESSES)
 
 
 def test_doors_are_the_heads():
