@@ -92,7 +92,8 @@ class Keeper:
         self.states = {name: judge(self._services[name], seen[name], ports) for name in self._services}
         up = {name for name, state in self.states.items() if state in UP} | set(ready)
         for name, service in self._services.items():
-            if seen[name].active in ("inactive", "failed") and up.issuperset(service.after):
+            due = service.gated or up.issuperset(service.after)
+            if due and seen[name].active in ("inactive", "failed"):
                 self._start(name, seen[name])
         self._say(seen)
 

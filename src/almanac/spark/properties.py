@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from almanac.core.ports import ClusterSpec
-from almanac.spark import warm_up
+from almanac.spark import gpus, warm_up
 from almanac.spark.layout import Layout, worker_size
 
 _METRICS = {
@@ -69,6 +69,7 @@ def connect_properties(cluster: ClusterSpec, layout: Layout, home: str) -> dict[
         **guarded(cluster),
         **_METRICS,
         **_APPLICATION_METRICS,
+        **gpus.application_properties(cluster),
         "spark.app.name": cluster.id,
         "spark.driver.host": layout.address,
         "spark.driver.bindAddress": layout.address,

@@ -6,7 +6,7 @@ Nothing here looks at the machine, so what a local site supervises is what a clo
 from __future__ import annotations
 
 from almanac.core.ports import ClusterSpec, PlacedNode
-from almanac.spark import jvm
+from almanac.spark import gpus, jvm
 from almanac.spark.gate import held_up
 from almanac.spark.layout import DAEMON_HEAP_MIB, MASTER_MIB, Layout, head_size, worker_size
 from almanac.spark.notebook import notebook
@@ -69,7 +69,8 @@ def _worker(cluster: ClusterSpec, node: PlacedNode, layout: Layout) -> Service:
         *("--properties-file", f"{home}/spark.conf", _master_url(layout)),
     )
     gate, metrics = f"{home}/metrics.pipe", f"{home}/metrics.properties"
-    properties = daemon_properties(cluster) | {"spark.metrics.conf": gate}
+    found = f"{home}/gpus.sh"
+    properties = daemon_properties(cluster) | gpus.worker_properties(node, found) | {"spark.metrics.conf": gate}
     argv = _daemon(layout, "org.apache.spark.deploy.worker.Worker", arguments)
     return Service(
         name=node.name,
@@ -79,6 +80,7 @@ def _worker(cluster: ClusterSpec, node: PlacedNode, layout: Layout) -> Service:
             File(f"{home}/spark.conf", jvm.properties_file(properties)),
             File(metrics, ""),
             _logging(layout),
+            *gpus.worker_files(node, found),
         ),
         dirs=(home, f"{home}/work", layout.scratch),
         ports=ports,

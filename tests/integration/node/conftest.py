@@ -28,7 +28,7 @@ from almanac.core.catalogue import Profile
 from almanac.core.ports import Limits, NodeDesk, NodeReport
 from almanac.factory import compose, wall_clock
 from almanac.node.orders import Orders, Seat, Service
-from almanac.services import node_package
+from almanac.spark import package as node_package
 from almanac.services.nodes import Nodes
 from almanac.services.rules import Rules
 from almanac.services.vault import Vault

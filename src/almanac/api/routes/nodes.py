@@ -22,8 +22,8 @@ from almanac.api.dependencies import App, BearerToken, Now
 from almanac.api.node_models import JoinBody, ReportBody, TailsBody
 from almanac.api.slowdown import LeakyBucket
 from almanac.core.errors import BadRequest, NotFound
-from almanac.services import node_package
 from almanac.services.nodes import Nodes
+from almanac.spark import package as node_package
 
 PREFIX = "/node"
 STREAMED = (f"{PREFIX}/seats/", f"{PREFIX}/logs")
