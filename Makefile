@@ -56,5 +56,5 @@ lock: setup ## Lock the newest versions that pyproject.toml allows
 	@$(LOCKED) --upgrade requirements/java.in -o requirements/java.txt
 	@$(LOCKED) --upgrade requirements/openstack.in -o requirements/openstack.txt
 
-clean: ## Remove what was installed and made here
-	rm -rf .venv .almanac demo-output dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+clean: openstack-down ## Remove what was installed and made here
+	rm -rf .venv .almanac .openstack demo-output dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

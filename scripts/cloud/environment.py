@@ -44,7 +44,7 @@ def check() -> None:
 
 def digest() -> str:
     """Changes when the environment must be made anew."""
-    return hashlib.sha256(f"{sys.version}\n{LOCK.read_text()}".encode()).hexdigest()[:12]
+    return hashlib.sha256(f"{sys.version_info[:2]}\n{LOCK.read_text()}".encode()).hexdigest()[:12]
 
 
 def venv() -> Path:
@@ -59,6 +59,8 @@ def make_venv() -> Path:
         CloudError: packages can't be installed.
     """
     place = venv()
+    if not (place / "bin" / "python").exists():  # the Python that it was made with has gone
+        (place / "made").unlink(missing_ok=True)
     with once(place) as wanted:
         if wanted:
             _install(place)

@@ -70,7 +70,7 @@ def found(stack: Stack, name: str | None = None) -> dict[int, str]:
 
 def alive(stack: Stack, name: str) -> bool:
     """Whether a service has a process."""
-    return bool(found(stack, name))
+    return not _gone(stack, name)
 
 
 def end(stack: Stack, name: str | None = None, how: signal.Signals = signal.SIGKILL) -> None:
@@ -80,7 +80,8 @@ def end(stack: Stack, name: str | None = None, how: signal.Signals = signal.SIGK
         CloudError: some don't end.
     """
     deadline = time.monotonic() + _ENDED_WITHIN_S
-    while remaining := found(stack, name):
+    while not _gone(stack, name):
+        remaining = found(stack, name)
         if time.monotonic() > deadline:
             raise CloudError(f"These processes don't end: {remaining}")
         for process in remaining:
@@ -93,6 +94,15 @@ def tail(stack: Stack, name: str, lines: int = 12) -> str:
     path = stack.log / f"{name}.out"
     text = path.read_text(errors="replace") if path.exists() else ""
     return "\n".join(f"    {line[:300]}" for line in text.splitlines()[-lines:]) + f"\n    (all of it: {path})"
+
+
+def _gone(stack: Stack, name: str | None) -> bool:
+    """Whether nothing is found, three times over: a process that is just replacing its program shows no environment."""
+    for _ in range(3):
+        if found(stack, name):
+            return False
+        time.sleep(0.05)
+    return True
 
 
 def _environment(stack: Stack) -> dict[str, str]:
