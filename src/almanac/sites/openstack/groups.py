@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from almanac.core.ports import NoRoom, Permanent, SiteError, Temporary
@@ -112,23 +113,27 @@ class Group:
                 kept.append(self._blazar.move(part, Window(part.window.start, window.end), self._clock()))
             else:
                 end(self._blazar, [part])
+        kept = self._lengthened(kept, window, amount)
         for short in shortfalls(kept, window, amount, self._clock()):
             self._fill(kept, short)
 
-    def _fill(self, parts: Sequence[BlazarLease], short: Shortfall) -> None:
-        """Lengthen what ends there; what can't be lengthened is followed by a lease on other hosts, a minute later."""
-        start, until, missing = short.window.start, short.window.end, short.missing
+    def _lengthened(self, parts: Sequence[BlazarLease], window: Window, amount: int) -> list[BlazarLease]:
+        """The leases, those that run longer now where they were needed and Blazar agreed."""
+        reaching = sum(part.amount for part in parts if part.window.end >= window.end)
+        found = []
         for part in parts:
-            if not part.started or part.window.end != start or part.amount > missing:
-                continue
-            missing -= part.amount
-            try:
-                self._blazar.move(part, Window(part.window.start, until), self._clock())
-            except (NoRoom, Permanent):
-                self._make(Window(start + JOINT, until), part.amount)
-        if missing > 0:
-            self._make(Window(self._minute(start), until), missing)
+            longer = part
+            if part.started and part.window.end < window.end and reaching + part.amount <= amount:
+                with suppress(NoRoom, Permanent):
+                    longer = self._blazar.move(part, Window(part.window.start, window.end), self._clock())
+                    reaching += part.amount
+            found.append(longer)
+        return found
 
-    @staticmethod
-    def _minute(instant: datetime) -> datetime:
-        return instant.replace(second=0, microsecond=0)
+    def _fill(self, parts: Sequence[BlazarLease], short: Shortfall) -> None:
+        """Lease what is missing: from this minute on, or after a lease that ends, on other hosts and a minute later."""
+        start = short.window.start.replace(second=0, microsecond=0)
+        if any(part.window.end == short.window.start for part in parts):
+            start = short.window.start + JOINT
+        if start < short.window.end:
+            self._make(Window(start, short.window.end), short.missing)

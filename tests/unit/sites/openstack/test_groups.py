@@ -1,0 +1,134 @@
+"""A flavor's leases brought to what is wanted, where Blazar refuses what a real one rarely does."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from almanac.core.ports import NoRoom, Permanent, Temporary
+from almanac.core.windows import Window
+from almanac.sites.openstack.blazar import BlazarLease
+from almanac.sites.openstack.groups import Group, end
+
+NOW = datetime(2026, 12, 1, 10, 0, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+
+
+def span(start, until):
+    return Window(NOW + start * MINUTE, NOW + until * MINUTE)
+
+
+def lease(start, until, amount=2, started=False, **facts):
+    status = "ACTIVE" if started else "PENDING"
+    whole = BlazarLease("old", "n", span(start, until), status, "r", "flavor:instance", amount, started, True)
+    return replace(whole, **facts)
+
+
+class Stage:
+    """Blazar's part: it has room or not, and does what it is told."""
+
+    def __init__(self, parts, room=100, immovable=None):
+        self.there = list(parts)
+        self.room = room
+        self.immovable = immovable
+        self.said = []
+
+    def create(self, window, amount):
+        self.said.append(("create", window, amount))
+        if amount + sum(one.amount for one in self.there if one.window.overlaps(window)) > self.room:
+            raise NoRoom("Not enough hosts available")
+        made = lease(0, 1, amount, id=f"new-{len(self.said)}", window=window)
+        self.there.append(made)
+        return made
+
+    def move(self, moved, window, _now):
+        self.said.append(("move", window, moved.amount))
+        if self.immovable is not None:
+            raise self.immovable
+        self.there[self.there.index(moved)] = longer = replace(moved, window=window)
+        return longer
+
+    def delete(self, gone):
+        self.said.append(("delete", gone))
+        if gone == "half":
+            raise Temporary("Internal Server Error")
+        self.there = [one for one in self.there if one.id != gone]
+
+    def converge(self, window, amount):
+        Group(self, self.create, [], lambda: NOW).converge(tuple(self.there), window, amount)
+        return sorted((one.window, one.amount) for one in self.there)
+
+
+def test_what_is_as_wanted_is_left_alone():
+    stage = Stage([lease(60, 120)])
+    assert stage.converge(span(60, 120), 2) == [(span(60, 120), 2)]
+    assert stage.said == []
+
+
+def test_a_future_lease_is_replaced_and_the_new_one_comes_first():
+    stage = Stage([lease(60, 120)])
+    assert stage.converge(span(60, 180), 3) == [(span(60, 180), 3)]
+    assert [what for what, *_ in stage.said] == ["create", "delete"]
+
+
+def test_where_both_have_no_room_the_old_makes_room():
+    stage = Stage([lease(60, 120)], room=3)
+    assert stage.converge(span(60, 180), 3) == [(span(60, 180), 3)]
+    assert [what for what, *_ in stage.said] == ["create", "delete", "create"]
+
+
+def test_what_can_not_be_replaced_is_made_again():
+    stage = Stage([lease(60, 120)], room=3)
+    with pytest.raises(NoRoom):
+        stage.converge(span(60, 180), 4)
+    assert [(one.window, one.amount) for one in stage.there] == [(span(60, 120), 2)]
+
+
+def test_a_running_lease_that_can_not_be_lengthened_is_followed_by_another():
+    for refusal in (NoRoom("Not enough hosts available"), Permanent("Lease is longer than allowed")):
+        stage = Stage([lease(-60, 30, started=True)], immovable=refusal)
+        assert stage.converge(span(-60, 90), 2) == [(span(-60, 30), 2), (span(31, 90), 2)]
+        stage.said.clear()
+        stage.converge(span(-60, 90), 2)
+        assert stage.said == []
+
+
+def test_a_running_lease_grows_by_another_beside_it_from_this_minute():
+    stage = Stage([lease(-60, 30, started=True)])
+    assert stage.converge(span(-60, 30), 5) == [(span(-60, 30), 2), (span(0, 30), 3)]
+
+
+def test_a_running_lease_that_is_longer_and_larger_is_both():
+    stage = Stage([lease(-60, 30, started=True)])
+    assert stage.converge(span(-60, 60), 3) == [(span(-60, 60), 2), (span(0, 60), 1)]
+
+
+def test_a_chain_is_shortened_at_its_end():
+    stage = Stage([lease(-60, 30, started=True), lease(31, 90, id="next")])
+    assert stage.converge(span(-60, 20), 2) == [(span(-60, 20), 2)]
+
+
+def test_what_is_being_made_is_waited_for():
+    with pytest.raises(Temporary, match="still making"):
+        Stage([lease(60, 120, whole=False)]).converge(span(60, 120), 2)
+
+
+def test_what_is_broken_or_over_or_elsewhere_is_ended_and_made_anew():
+    broken = lease(60, 120, trouble="Blazar shows the lease in ERROR.", id="broken")
+    over, past = lease(60, 120, status="TERMINATED", id="over"), lease(-90, -30, id="past")
+    stage = Stage([broken, over, past])
+    assert stage.converge(span(60, 120), 2) == [(span(60, 120), 2)]
+
+
+def test_what_blazar_made_only_half_and_keeps_hinders_nobody():
+    half = lease(60, 120, whole=False, trouble="Blazar has left the lease in CREATING.", id="half")
+    stage = Stage([half])
+    stage.converge(span(60, 120), 2)
+    assert [one.id for one in stage.there] == ["half", "new-2"]
+
+
+def test_other_trouble_at_the_end_is_trouble():
+    with pytest.raises(Temporary):
+        end(Stage([]), [lease(60, 120, id="half")])
