@@ -23,6 +23,7 @@ def register(app: typer.Typer) -> None:
     command(group, "check", example="almanac site check east")(checking.check)
     command(group, "drain", example="almanac site drain local")(drain)
     command(group, "undrain", example="almanac site undrain local")(undrain)
+    command(group, "image-recipe", example="almanac site image-recipe")(image_recipe)
     app.add_typer(group, name="site", rich_help_panel=PANEL)
 
 
@@ -58,3 +59,13 @@ def undrain(site: Name, json: Json = False) -> None:
         output.as_json({"site": site, "drained": False})
     else:
         output.say(f"{site} takes bookings again.")
+
+
+def image_recipe(json: Json = False) -> None:
+    """Print a script that bakes an image for a cloud's machines, so that they start fast."""
+    from almanac.sites.openstack.image import recipe
+
+    if json:
+        output.as_json({"recipe": recipe()})
+    else:
+        output.plain(recipe())
