@@ -6,6 +6,7 @@ import base64
 import os
 import shutil
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from scripts.cloud.stack import REGION, Stack, write_private
 
@@ -36,6 +37,7 @@ def write(stack: Stack) -> None:
         write_private(stack.etc / service / FILES[service], render(sections))
     compute = {name: values for name, values in _nova(stack).items() if not name.endswith("database")}
     write_private(stack.etc / "nova" / COMPUTE, render(compute))
+    (stack.etc / "nova" / "providers").mkdir()
     shutil.copy(stack.venv / "etc" / "nova" / "api-paste.ini", stack.etc / "nova")  # its API looks nowhere else
     _write_fernet_keys(stack)
     _write_plugin(stack)
@@ -99,11 +101,13 @@ def _common(stack: Stack, user: str) -> Sections:
 
 
 def _keystone(stack: Stack) -> Sections:
+    keys = {"key_repository": str(_fernet_keys(stack))}
     return {
         "DEFAULT": _LOGS,
         "database": _database(stack, "keystone"),
         "token": {"provider": "fernet", "expiration": 3600},
-        "fernet_tokens": {"key_repository": str(stack.etc / "keystone" / "fernet-keys")},
+        "fernet_tokens": keys,
+        "fernet_receipts": keys,
         # One process, so a cache in its memory is coherent; without one every token costs 150 ms of SQL.
         "cache": {"enabled": True, "backend": "dogpile.cache.memory"},
         # At 12 rounds a login costs 0.25 s, and Blazar logs in anew for nearly every call to Nova.
@@ -165,6 +169,7 @@ def _nova(stack: Stack) -> Sections:
         "api_database": _database(stack, "nova_api"),
         "database": _database(stack, "nova"),
         "conductor": {"workers": 1},
+        "compute": {"provider_config_location": str(stack.etc / "nova" / "providers")},
         "scheduler": {"workers": 1, "discover_hosts_in_cells_interval": 1},
         "filter_scheduler": {"available_filters": _AVAILABLE, "enabled_filters": ",".join(_FILTERS)},
         "vnc": {"enabled": False},
@@ -233,9 +238,13 @@ def _blazar(stack: Stack) -> Sections:
     }
 
 
+def _fernet_keys(stack: Stack) -> Path:
+    return stack.etc / "keystone" / "fernet-keys"
+
+
 def _write_fernet_keys(stack: Stack) -> None:
     """What ``keystone-manage fernet_setup`` makes: a staged key and a primary one."""
-    keys = stack.etc / "keystone" / "fernet-keys"
+    keys = _fernet_keys(stack)
     shutil.rmtree(keys, ignore_errors=True)
     for number in ("0", "1"):
         write_private(keys / number, base64.urlsafe_b64encode(os.urandom(32)).decode())
