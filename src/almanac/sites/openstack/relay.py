@@ -10,6 +10,7 @@ import asyncio
 import socket
 import sys
 from asyncio import StreamReader, StreamWriter
+from collections.abc import Awaitable, Callable
 
 _CONNECT_S = 10
 
@@ -29,7 +30,7 @@ async def serve(doors: list[tuple[int, str, int]]) -> None:
         server.close()
 
 
-def _passing(host: str, port: int):  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _passing(host: str, port: int) -> Callable[[StreamReader, StreamWriter], Awaitable[None]]:
     async def connected(reader: StreamReader, writer: StreamWriter) -> None:
         try:
             opening = asyncio.open_connection(host, port)
