@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from tests.support.cloud import Cloud, running_cloud
+from tests.support.cloud import running_cloud
 from tests.support.lab import Lab
 from tests.support.sky import Sky
 from tests.support.tenant import Tenant
@@ -145,16 +145,17 @@ def local(tmp_path: Path) -> Bench:
 
 
 @pytest.fixture(scope="session")
-def cloud() -> Iterator[Cloud]:
-    """A real cloud, for all tests together."""
-    with running_cloud() as found:
-        yield found
+def tenant(tmp_path_factory) -> Iterator[Tenant]:
+    """A project in a real cloud, for all tests together: each has another Almanac in it."""
+    with running_cloud() as cloud:
+        made = Tenant(cloud, tmp_path_factory.mktemp("project"))
+        yield made
+        made.close()
 
 
 @pytest.fixture
-def openstack(request, tmp_path: Path) -> Iterator[Bench]:
-    """A project of its own in it, real leases and servers; the servers only say that services run."""
-    tenant = Tenant(request.getfixturevalue("cloud"), tmp_path)
+def openstack(tenant, tmp_path: Path) -> Iterator[Bench]:
+    """Real leases and servers; the servers only say that services run."""
     sky = Sky(tenant, tmp_path)
 
     def wait(duration: timedelta) -> None:
@@ -163,7 +164,7 @@ def openstack(request, tmp_path: Path) -> Iterator[Bench]:
     yield Bench(sky.reopen, sky.nodes_of(workers=1), sky.clock, wait, timedelta(minutes=3))
     sky.close()
     left = tenant.left()
-    tenant.close()
+    tenant.sweep()
     assert left == ""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 from tests.support.cloud import Cloud, Project
@@ -21,9 +22,12 @@ class Tenant:
     def __init__(self, running: Cloud, directory: Path) -> None:
         self.running = running
         self.project: Project = running.project(directory)
-        quota = {"cores": 40, "instances": 20, "ram": 2**17}
-        running.admin.compute.put(f"/os-quota-sets/{self.project.id}", json={"quota_set": quota})
+        self.limit(cores=40, instances=20, ram=2**17)
         self.cloud = Site(self.settings())
+
+    def limit(self, **quota: int) -> None:
+        """Set some of Nova's quota."""
+        self.running.admin.compute.put(f"/os-quota-sets/{self.project.id}", json={"quota_set": quota})
 
     def settings(self, **wanted) -> OpenStackSettings:
         """Settings that use the project."""
@@ -42,6 +46,21 @@ class Tenant:
         """Everything that is in the project, its network aside; empty when nothing is."""
         left = self.running.leftovers(self.project)
         return str(left) if left else ""
+
+    def sweep(self) -> None:
+        """End what a test left in the project."""
+        for lease in self.leases():
+            self.cloud.ask("reservation", "DELETE", f"/leases/{lease['id']}")
+        for server in self.servers():
+            self.cloud.remove("compute", f"/servers/{server['id']}", "end a server")
+        deadline = time.monotonic() + 90
+        while self.servers() and time.monotonic() < deadline:
+            time.sleep(0.5)
+        for path, kind in (("ports", "ports"), ("security-groups", "security_groups")):
+            found = self.cloud.call("network", "GET", f"/{path}", f"list {path}")[kind]
+            for one in found:
+                if one["name"].startswith("almanac/"):
+                    self.cloud.remove("network", f"/{path}/{one['id']}", f"remove {path}")
 
     def close(self) -> None:
         """End everything in the project, and the project."""

@@ -28,6 +28,11 @@ pytestmark = [pytest.mark.cloud, pytest.mark.timeout(600)]
 
 
 @pytest.fixture
+def tenant(shared):
+    return shared
+
+
+@pytest.fixture
 def sky(tenant, tmp_path):
     made = Sky(tenant, tmp_path)
     yield made
@@ -236,10 +241,10 @@ def test_a_full_cloud_is_no_room_and_a_quota_is_named(sky, tenant):
     crowd = tuple(replace(order.nodes[1], name=f"worker-{n}") for n in range(1, 200))
     with pytest.raises(NoRoom, match=r"Blazar has no room to lease 199 x m\.small"):
         list(sky.site.hold(replace(order, id="l-2", nodes=(order.nodes[0], *crowd))))
-    limits = {"quota_set": {"instances": 1}}
-    tenant.running.admin.compute.put(f"/os-quota-sets/{tenant.project.id}", json=limits)
+    tenant.limit(instances=1)
     with pytest.raises(NoRoom, match="Quota exceeded"):
         list(sky.site.start(spec(sky)))
+    tenant.limit(instances=20)
     list(sky.site.stop({"cluster": "c-1"}))
     assert servers(sky) == {}
 

@@ -58,6 +58,11 @@ class Desk:
 
 
 @pytest.fixture
+def tenant(shared):
+    return shared
+
+
+@pytest.fixture
 def desk(tenant, tmp_path):
     (tmp_path / "site").mkdir()
     return Desk(tenant, tmp_path / "site")

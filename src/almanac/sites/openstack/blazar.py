@@ -57,8 +57,8 @@ class BlazarLease:
 
     @property
     def hopeless(self) -> bool:
-        """Whether its creation was cut off for good: it will never hold anything, and often can't be deleted."""
-        return not self.whole and bool(self.trouble)
+        """Whether its creation or deletion was cut off for good: it holds nothing of use, and Blazar won't delete it."""
+        return bool(self.trouble) and (not self.whole or self.status == "DELETING")
 
     @property
     def over(self) -> bool:

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 
 def end(blazar: Blazar, leases: Sequence[BlazarLease]) -> None:
-    """End leases; those that Blazar made only half and won't delete are left to its operator.
+    """End leases; what Blazar's manager made or deleted only half, and won't delete, is left to its operator.
 
     Raises:
         SiteError: Blazar is in trouble.
@@ -31,9 +31,11 @@ def end(blazar: Blazar, leases: Sequence[BlazarLease]) -> None:
         try:
             blazar.delete(lease.id)
         except SiteError:
-            if lease.whole:
+            if not lease.hopeless:
                 raise
-            log.warning("Blazar won't delete %s (%s), which it made only half; its operator can.", lease.id, lease.name)
+            log.warning(
+                "Blazar won't delete %s (%s), left in %s; its operator can.", lease.id, lease.name, lease.status
+            )
 
 
 class Group:

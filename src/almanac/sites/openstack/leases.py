@@ -122,7 +122,7 @@ class Leases:
         book = self._book.entries()
         if not self._reserved():
             return tuple(self._see(one, {}, now, whole=True) for one in book.values() if one.held)
-        # What was made only half holds nothing and often can't be deleted: it is no reason to see an order.
+        # What was made or deleted only half can't be ended, so it is no reason to see an order.
         found = {order: hopeful for order, parts in self._all_parts(now).items() if (hopeful := _hopeful(parts))}
         seen = []
         for order in sorted(book.keys() | found.keys()):

@@ -71,6 +71,12 @@ def test_a_creation_that_was_cut_off_is_hopeless_once_no_request_can_be_at_it():
     assert (old.in_making, old.hopeless, old.usable) == (False, True, False)
 
 
+def test_a_deletion_that_was_cut_off_is_hopeless_too():
+    going = LEASE | {"status": "DELETING"}
+    young, old = parse(going, NOW), parse(going, NOW + timedelta(minutes=4))
+    assert (young.over, young.hopeless, old.over, old.hopeless) == (True, False, True, True)
+
+
 def test_what_is_asked_for():
     def asks(kind):
         return Wanted(kind, "flavor-id", 4, 8192, 40).reservation(3)
