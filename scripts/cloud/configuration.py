@@ -233,6 +233,7 @@ def _blazar(stack: Stack) -> Sections:
             "minutes_before_end_lease": 0,
         },
         "nova": {"aggregate_freepool_name": "freepool"},
+        "physical:host": {"enable_polling_monitor": True, "polling_interval": 5},
         "database": _database(stack, "blazar"),
         **_common(stack, "blazar"),
     }

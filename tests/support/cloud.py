@@ -237,25 +237,29 @@ def connect(clouds_yaml: Path, entry: str) -> Connection:
 
 
 @contextmanager
-def running_cloud() -> Iterator[Cloud]:
-    """The cloud that ``ALMANAC_TEST_CLOUD`` names, else one that all processes of this test run share."""
+def running_cloud(*, own: bool = False) -> Iterator[Cloud]:
+    """The cloud that ``ALMANAC_TEST_CLOUD`` names, else one that all processes of this test run share.
+
+    Args:
+        own: for bad luck: share with nobody, since others would have it too.
+    """
     if named := os.environ.get(NAMED):
         yield Cloud(lifecycle.running(Path(named)))
         return
-    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", f"{os.getpid()}")
-    with _shared(Path(tempfile.gettempdir()) / f"{_PREFIX}{run[:12]}") as cloud:
+    run = str(os.getpid()) if own else os.environ.get("PYTEST_XDIST_TESTRUNUID", f"{os.getpid()}-shared")[:12]
+    with _shared(Path(tempfile.gettempdir()) / f"{_PREFIX}{run}", hosts=3 if own else 8) as cloud:
         yield cloud
 
 
 @contextmanager
-def _shared(state: Path) -> Iterator[Cloud]:
+def _shared(state: Path, hosts: int) -> Iterator[Cloud]:
     """The first to come starts it, the last to leave ends it; ``gate`` is held while either happens."""
     gate, users = state.with_suffix(".gate"), state.with_suffix(".users")
     with users.open("a") as using:
         with _held(gate):
             fcntl.flock(using, fcntl.LOCK_SH)
             _sweep(state.parent)
-            stack = lifecycle.up(state, hosts=8, open_hosts=2, clock=Clock())
+            stack = lifecycle.up(state, hosts, open_hosts=2, clock=Clock())
         try:
             yield Cloud(stack)
         finally:
