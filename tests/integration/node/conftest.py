@@ -28,12 +28,12 @@ from almanac.core.catalogue import Profile
 from almanac.core.ports import Limits, NodeDesk, NodeReport
 from almanac.factory import compose, wall_clock
 from almanac.node.orders import Orders, Seat, Service
-from almanac.spark import package as node_package
 from almanac.services.nodes import Nodes
 from almanac.services.rules import Rules
 from almanac.services.vault import Vault
 from almanac.sites.openstack.user_data import agent
 from almanac.sites.simulated import SimulatedSite
+from almanac.spark import package as node_package
 from almanac.storage.database import Database
 
 SYSTEMCTL = Path(__file__).resolve().parents[2] / "support" / "systemctl.py"
