@@ -13,6 +13,7 @@ from almanac.core.catalogue import Profile
 from almanac.core.ports import Site
 from almanac.services.access import Access
 from almanac.services.accounts import Accounts
+from almanac.services.approvals import Approvals
 from almanac.services.bookings import Bookings
 from almanac.services.calendars import Calendars
 from almanac.services.catalogue import Catalogue
@@ -30,8 +31,10 @@ from almanac.services.profile_file import ProfileFile, merged, read
 from almanac.services.projects import Projects
 from almanac.services.reconcile import Reconciler
 from almanac.services.rules import Rules
+from almanac.services.series import SeriesDesk
 from almanac.services.showing import Showing
 from almanac.services.vault import Vault
+from almanac.services.waiting import WaitingList
 from almanac.services.warm import WarmPool
 from almanac.settings import Settings
 from almanac.siting import Sites, built_in, shapes
@@ -67,6 +70,9 @@ class Almanac:
     ledger: Ledger
     finder: Finder
     bookings: Bookings
+    series: SeriesDesk
+    waiting: WaitingList
+    approvals: Approvals
     changes: Changes
     access: Access
     warm: WarmPool
@@ -108,7 +114,9 @@ def compose(
     finder = Finder(catalogue, calendars, leads, chooser)
     showing = Showing(catalogue, leads)
     maker = Maker(catalogue, calendars, warm, finder, showing, rules)
-    duties = Duties(database, catalogue, calendars, warm)
+    bookings = Bookings(database, catalogue, calendars, maker, showing, rules, wake.set)
+    waiting = WaitingList(database, catalogue, calendars, finder, maker, rules, wake.set)
+    duties = Duties(database, catalogue, calendars, warm, waiting.look)
     return Almanac(
         database=database,
         catalogue=catalogue,
@@ -116,7 +124,10 @@ def compose(
         projects=Projects(database, catalogue.site),
         ledger=Ledger(database),
         finder=finder,
-        bookings=Bookings(database, catalogue, calendars, maker, showing, rules, wake.set),
+        bookings=bookings,
+        series=SeriesDesk(database, catalogue, calendars, maker, bookings, wake.set),
+        waiting=waiting,
+        approvals=Approvals(database, calendars, bookings, showing, wake.set),
         changes=Changes(database, catalogue, calendars, vault, leads, rules, wake.set),
         access=Access(database, catalogue, vault, leads),
         warm=warm,

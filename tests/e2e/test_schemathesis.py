@@ -36,8 +36,10 @@ CONFIG = SchemathesisConfig.from_dict(
     {
         "seed": 20270301,
         "dictionaries": {
-            "bookings": _labels("ready", "ahead", "offer", "cancelled", "ended"),
+            "bookings": _labels("ready", "ahead", "offer", "cancelled", "ended", "limited"),
             "offers": _labels("offer"),
+            "series": _labels("series"),
+            "waiting": _labels("waiting"),
             "tokens": _labels("token"),
             "people": {"values": [person for person, _, _ in PEOPLE.values()]},
             "projects": {"values": sorted({project for _, project, _ in PEOPLE.values()})},
@@ -47,6 +49,8 @@ CONFIG = SchemathesisConfig.from_dict(
         "parameters": {
             "path.booking": {"dictionary": "bookings", **_REAL},
             "path.offer": {"dictionary": "offers", **_REAL},
+            "path.series": {"dictionary": "series", **_REAL},
+            "path.waiting": {"dictionary": "waiting", **_REAL},
             "path.token": {"dictionary": "tokens", **_REAL},
             "path.person": {"dictionary": "people", **_REAL},
             "path.project": {"dictionary": "projects", **_REAL},
@@ -111,6 +115,9 @@ def _plant_bookings(world: World, role: str, mark: str) -> dict[str, str]:
     world.until_ready(real["ready"])
     asked = BookingRequest(PROFILE, timedelta(hours=1), world.clock() + timedelta(hours=48), title=f"offer {mark}")
     real["offer"] = world.app.bookings.offer(caller, asked, world.clock()).id
+    real["limited"] = world.above_limits(role, title=f"limited {mark}").id
+    real["series"] = world.series(role, title=f"series {mark}").id
+    real["waiting"] = world.waiting(role, title=f"waiting {mark}").id
     real["token"] = world.app.accounts.create_token(caller, f"token {mark}", world.clock()).id
     return real
 

@@ -27,6 +27,7 @@ T0 = datetime(2026, 3, 1, 9, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)
 ADA = Caller("ada", roles={"gaia": Role.MEMBER})
+LENA = Caller("lena", roles={"gaia": Role.LEAD})
 
 FLAVORS = (Flavor("head", Resources(1, 2048, 10)), Flavor("worker", Resources(2, 4096, 20)))
 HOSTS = {
@@ -175,10 +176,12 @@ class Rig:
         late: how late the work of a tick is done, in moments at which somebody waits for a site; from the next start on.
         hands: what is left to do of earlier ticks.
         app: the present Almanac.
+        profiles: its catalogue, unless another is asked for.
     """
 
-    def __init__(self, database_url: str) -> None:
+    def __init__(self, database_url: str, profiles: Sequence[Profile] = PROFILES) -> None:
         self.clock = SimulatedClock(T0)
+        self.profiles = profiles
         self.late = 0
         self.worlds = {name: World() for name in HOSTS}
         self.fuse = Fuse()
@@ -196,17 +199,18 @@ class Rig:
         with self.app.database.write() as unit:
             unit.people.add_person(PersonRow("ada", T0))
             unit.people.add_project(ProjectRow("gaia", "Gaia", T0))
+            unit.people.set_member("gaia", "ada", "member")
 
     def _site(self, name: str, faults: Faults | None = None) -> SimulatedSite:
         return SimulatedSite(name, HOSTS[name], FLAVORS, LIMITS[name], self.clock, faults, world=self.worlds[name])
 
     def _start(
-        self, rules: Rules = PLAIN, profiles: Sequence[Profile] = PROFILES, sites: Sequence[Site] | None = None
+        self, rules: Rules = PLAIN, profiles: Sequence[Profile] | None = None, sites: Sequence[Site] | None = None
     ) -> Almanac:
         self.hands = hands = LateHands(self.late)
         database, vault = FusedDatabase(self._url, self.fuse), Vault(self._key)
         at = list(self.sites.values()) if sites is None else sites
-        return compose(database, vault, at, profiles, rules, self.clock, lambda _: hands)
+        return compose(database, vault, at, profiles or self.profiles, rules, self.clock, lambda _: hands)
 
     def another(
         self, rules: Rules = PLAIN, profiles: Sequence[Profile] = PROFILES, sites: Sequence[Site] | None = None

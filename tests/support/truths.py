@@ -20,7 +20,7 @@ from almanac.storage.unit import Unit
 
 MADE = {"booked", "offered"}
 ENDED = {
-    BookingTarget.CANCELLED: {"cancelled", "expired"},
+    BookingTarget.CANCELLED: {"cancelled", "expired", "declined"},
     BookingTarget.RELEASED: {"released", "ended", "failed"},
 }
 TERMINAL = ENDED[BookingTarget.CANCELLED] | ENDED[BookingTarget.RELEASED]
@@ -132,7 +132,7 @@ def events_explain(rig: Rig) -> None:
             assert len(ends) == (expected is not None), f"{booking.id} is {booking.target}: {kinds}"
             assert expected is None or ends[0] in expected, f"{booking.id} is {booking.target}: {kinds}"
             if kinds[0] == "offered" and booking.target is BookingTarget.CONFIRMED:
-                assert kinds.count("accepted") == 1, f"{booking.id}: {kinds}"
+                assert kinds.count("accepted") + kinds.count("approved") == 1, f"{booking.id}: {kinds}"
 
 
 def failures_have_cause(rig: Rig, causes: Iterable[str]) -> None:

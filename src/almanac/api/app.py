@@ -7,7 +7,7 @@ from fastapi.routing import APIRoute
 
 from almanac.api import errors
 from almanac.api.middleware import Guard
-from almanac.api.routes import admin, bookings, catalogue, ledger, nodes, session, tokens, watch
+from almanac.api.routes import admin, bookings, catalogue, ledger, nodes, series, session, tokens, waiting, watch
 from almanac.api.slowdown import FailureLimit
 from almanac.factory import Almanac
 from almanac.version import VERSION
@@ -45,7 +45,7 @@ def create_app(almanac: Almanac) -> FastAPI:
     app.state.sign_in_failures = FailureLimit()
     app.state.node_calls = nodes.call_limit()
     routes = APIRouter(prefix=BASE, responses=errors.documented(500, 503))
-    for topic in (session, catalogue, bookings, watch, ledger, tokens, admin):
+    for topic in (session, catalogue, bookings, watch, series, waiting, ledger, tokens, admin):
         routes.include_router(topic.router)
     routes.include_router(nodes.router, include_in_schema=False)  # machines only: no door for people
     app.include_router(routes)

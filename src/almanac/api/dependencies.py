@@ -52,6 +52,8 @@ Who = Annotated[Caller, Depends(_caller)]
 """The signed-in caller; 401 without one."""
 
 BookingId = Annotated[str, Path(min_length=2, max_length=40, pattern=f.ID, examples=["b-7k3m9q2x"])]
+SeriesId = Annotated[str, Path(min_length=2, max_length=40, pattern=f.ID, examples=["s-7k3m9q2x4a"])]
+WaitingId = Annotated[str, Path(min_length=2, max_length=40, pattern=f.ID, examples=["w-7k3m9q2x4a"])]
 TokenId = Annotated[str, Path(min_length=2, max_length=40, pattern=f.ID, examples=["k3m9q2xa"])]
 PathName = Annotated[str, Path(min_length=2, max_length=40, pattern=f.NAME)]
 SiteName = Annotated[str, Path(min_length=1, max_length=40, pattern=f.LABEL, examples=["local"])]

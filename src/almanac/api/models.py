@@ -269,6 +269,9 @@ class Booking(Out):
     warning: str | None = Field(description="What is about to happen to it.")
     price_per_hour: f.Price
     why: str = Field(description="Why it is at this site; told once, when it is made.")
+    approval: str = Field(
+        description="Why it needs an approval, for which it waits while it is offered; empty: it needs none."
+    )
 
 
 class Bookings(Out):

@@ -185,6 +185,7 @@ class Booking:
         reserved: whether its capacity is truly held; otherwise best effort.
         price_per_hour: of all its nodes, in the operator's unit.
         why: why it is at its site; told once, when it is made.
+        approval: why it needs an approval, for which it waits while it is offered; empty when it needs none.
     """
 
     id: str
@@ -210,6 +211,7 @@ class Booking:
     node_hours: float = 0
     price_per_hour: float = 0
     why: str = ""
+    approval: str = ""
 
     @property
     def live(self) -> bool:

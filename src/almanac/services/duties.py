@@ -34,18 +34,30 @@ _ENDED = {
 
 
 class Duties:
-    """The rules in time, each in a transaction of its own, each harmless when repeated."""
+    """The rules in time, each in a transaction of its own, each harmless when repeated.
 
-    def __init__(self, database: Database, catalogue: Catalogue, calendars: Calendars, warm: WarmPool) -> None:
+    ``serve`` offers what is free to those who wait for it.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        catalogue: Catalogue,
+        calendars: Calendars,
+        warm: WarmPool,
+        serve: Callable[[datetime], None],
+    ) -> None:
         self._database = database
         self._catalogue = catalogue
         self._calendars = calendars
         self._warm = warm
+        self._serve = serve
 
     def perform(self, now: datetime) -> None:
         """Do what is due."""
         self._expire_offers(now)
         self._judge(now)
+        self._serve(now)
         self._warm.adjust(now)
 
     def _expire_offers(self, now: datetime) -> None:

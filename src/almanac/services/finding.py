@@ -93,16 +93,26 @@ class Finder:
             answer.message, hint=hint or "See almanac sites for what there is.", details={"refusal": answer.to_json()}
         )
 
-    def earliest(self, ask: Ask, within: Window, now: datetime, unit: Unit | None = None) -> placement.Offer | None:
-        """The first place inside a window, over all sites; None when there is none.
+    def places(self, ask: Ask, within: Window, now: datetime, limit: int) -> tuple[placement.Offer, ...]:
+        """The first places inside a window, over all sites, the earliest first; the ask's own window isn't looked at.
 
         Raises:
-            NotFound, NotOffered, QuotaExceeded, BadRequest: as ``choose``.
+            NotFound, NotOffered, QuotaExceeded, BadRequest, SiteTrouble: as ``choose``.
         """
-        sites = self._chooser.choose(ask, now, unit).sites
+        sites = self._chooser.choose(ask, now).sites
         with self._candidates(ask.profile, sites, now) as candidates:
-            found = placement.offers(candidates, Request(ask.seats, ask.window.duration), within, now, 1)
-        return next(iter(found), None)
+            return placement.offers(candidates, Request(ask.seats, ask.window.duration), within, now, limit)
+
+    def could_ever(self, ask: Ask, now: datetime) -> bool:
+        """Whether any site that could take it is large enough with nothing booked.
+
+        Raises:
+            NotFound, NotOffered, QuotaExceeded, BadRequest, SiteTrouble: as ``choose``.
+        """
+        sites = self._chooser.choose(ask, now).sites
+        with self._candidates(ask.profile, sites, now) as candidates:
+            short = [each.calendar.shortfall(each.groups(ask.seats), ask.window) for each in candidates]
+        return any(shortfall is None or shortfall.ever for shortfall in short)
 
     def _elsewhere(self, ask: Ask, now: datetime, unit: Unit | None) -> tuple[str, ...]:
         """Where it could go without the wish."""

@@ -69,6 +69,11 @@ class Bookings(Repository):
         row = self._locked(_BY_ID, key=booking_id).one_or_none()
         return None if row is None else _booking(row)
 
+    def some(self, ids: Collection[str]) -> dict[str, Booking]:
+        """Those of these ids that there are, by id."""
+        rows = self._connection.execute(select(bookings).where(self._among(_C.id, ids)))
+        return {row.id: _booking(row) for row in rows}
+
     def replace(self, booking: Booking) -> None:
         """Write all of it anew.
 

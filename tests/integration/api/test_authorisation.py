@@ -34,6 +34,20 @@ GET    /bookings/{booking}/connection                 401      404    403   200 
 GET    /bookings/{booking}/logs                       401      404    403   200  200      200
 GET    /bookings/{booking}/events                     401      404    200   200  200      200
 GET    /bookings/{booking}/watch                      401      404    200   200  200      200
+POST   /bookings/{booking}/approve                    401      404    403   403  200      200
+POST   /bookings/{booking}/decline                    401      404    403   403  200      200
+GET    /approvals                                     401      200    200   200  200      200
+POST   /series/plan                                   401      404    200   200  200      403
+POST   /series                                        401      404    201   201  201      403
+GET    /series                                        401      200    200   200  200      200
+GET    /series/{series}                               401      404    200   200  200      200
+POST   /series/{series}/plan                          401      404    403   200  200      200
+POST   /series/{series}/edit                          401      404    403   200  200      200
+POST   /series/{series}/cancel                        401      404    403   200  200      200
+POST   /waiting                                       401      404    201   201  201      403
+GET    /waiting                                       401      200    200   200  200      200
+GET    /waiting/{waiting}                             401      404    200   200  200      200
+DELETE /waiting/{waiting}                             401      404    403   200  200      200
 GET    /ledger                                        401      404    200   200  200      200
 GET    /tokens                                        401      200    200   200  200      200
 POST   /tokens                                        401      404    201   201  201      201
@@ -53,9 +67,25 @@ POST   /sites/{site}/drain                            401      403    403   403 
 POST   /sites/{site}/undrain                          401      403    403   403  403      204
 """
 
+SERIES = {
+    "profile": PROFILE,
+    "first": "2027-03-02T10:00",
+    "duration_s": 3600,
+    "zone": "Europe/Madrid",
+    "repeat": {"frequency": "weekly", "times": 3},
+}
 BODIES = {
     "POST /offers": {"profile": PROFILE, "duration_s": 3600, "project": "gaia"},
     "POST /bookings": {"profile": PROFILE, "duration_s": 3600, "project": "gaia"},
+    "POST /series/plan": {**SERIES, "project": "gaia"},
+    "POST /series": {**SERIES, "project": "gaia"},
+    "POST /series/{series}/edit": {"scope": "all", "seats": 1},
+    "POST /waiting": {
+        "profile": PROFILE,
+        "duration_s": 3600,
+        "within": {"start": "2027-03-08T08:00:00Z", "end": "2027-03-12T18:00:00Z"},
+        "project": "gaia",
+    },
     "POST /people": {"name": "newcomer"},
     "POST /projects": {"name": "newproject"},
 }
@@ -65,6 +95,8 @@ QUERIES = {
     "GET /bookings": {"mine": "false", "project": "gaia"},
     "GET /bookings/{booking}/watch": {"wait_s": 0},
     "GET /ledger": {"project": "gaia"},
+    "GET /series": {"mine": "false"},
+    "GET /waiting": {"mine": "false"},
 }
 
 
@@ -100,6 +132,10 @@ PREPARED: dict[str, Callable[[World], str]] = {
     "GET /bookings/{booking}/logs": _running,
     "POST /bookings/{booking}/release": lambda world: world.book().id,
     "POST /bookings/{booking}/resize": lambda world: world.book(profile="spark-class", hours_ahead=24).id,
+    "POST /bookings/{booking}/approve": lambda world: world.above_limits().id,
+    "POST /bookings/{booking}/decline": lambda world: world.above_limits().id,
+    "{series}": lambda world: world.series().id,
+    "{waiting}": lambda world: world.waiting().id,
     "{offer}": lambda world: world.offer().id,
     "{booking}": lambda world: world.book(hours_ahead=24).id,
     "{token}": _token,
@@ -112,7 +148,7 @@ PREPARED: dict[str, Callable[[World], str]] = {
 def _path(world: World, route: str) -> str:
     """The route's path, its parameters filled in with things of the owner's that are made for this request."""
     path = route.split()[1]
-    for name in ("{offer}", "{booking}", "{token}", "{person}", "{project}", "{site}"):
+    for name in ("{offer}", "{series}", "{waiting}", "{booking}", "{token}", "{person}", "{project}", "{site}"):
         if name in path:
             path = path.replace(name, PREPARED.get(route, PREPARED[name])(world))
     return path

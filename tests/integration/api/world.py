@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,15 +13,21 @@ from cryptography.fernet import Fernet
 from starlette.testclient import TestClient
 
 from almanac.api.slowdown import FailureLimit
+from almanac.core.catalogue import Above, Profile
 from almanac.core.defaults import built_in_flavors, built_in_profiles, class_seats
 from almanac.core.ports import Limits
 from almanac.core.resources import Host, Resources
+from almanac.core.series import Frequency, Policy, Recurrence, Schedule
+from almanac.core.windows import Window
 from almanac.factory import Almanac, compose
 from almanac.services.caller import Caller, Role
 from almanac.services.requests import BookingRequest
 from almanac.services.rules import Rules
+from almanac.services.series import SeriesRequest
+from almanac.services.series_views import SeriesView
 from almanac.services.vault import Vault
 from almanac.services.views import BookingView
+from almanac.services.waiting import WaitingView, WaitRequest
 from almanac.sites.simulated import SimulatedClock, SimulatedSite
 from almanac.sites.simulated import World as SimulatedWorld
 from almanac.storage.database import Database
@@ -30,6 +36,8 @@ START = datetime(2027, 3, 1, 10, tzinfo=UTC)
 API = "/api/v1"
 SITE = "local"
 PROFILE = "spark-small"
+LIMIT = 10
+"""Seats of a class above which an approval is needed."""
 MARK = "zqxj"
 """In the name or title of everything that belongs to the other project."""
 
@@ -65,6 +73,23 @@ class World:
     def offer(self, role: str = "owner") -> BookingView:
         """An offer for now."""
         return self.app.bookings.offer(self.caller(role), BookingRequest(PROFILE, timedelta(hours=1)), self.clock())
+
+    def above_limits(self, role: str = "owner", **more: str) -> BookingView:
+        """A booking that waits for an approval."""
+        return self.book(role, hours_ahead=30, seats=LIMIT + 1, profile="spark-class", **more)
+
+    def series(self, role: str = "owner", **more: str) -> SeriesView:
+        """Three Tuesdays."""
+        weekly = Recurrence(Frequency.WEEKLY, times=3)
+        schedule = Schedule(datetime.fromisoformat("2027-03-09T10:00"), timedelta(hours=1), "Europe/Madrid", weekly)
+        request = SeriesRequest(PROFILE, schedule, **more)
+        return self.app.series.make(self.caller(role), request, Policy.WHAT_FITS, self.clock())
+
+    def waiting(self, role: str = "owner", **more: str) -> WaitingView:
+        """A request that waits: nothing looks until the loop does."""
+        within = Window.lasting(self.clock() + timedelta(hours=50), timedelta(hours=9))
+        request = WaitRequest(PROFILE, timedelta(hours=1), within, **more)
+        return self.app.waiting.wait(self.caller(role), request, self.clock())
 
     def until_ready(self, booking: str) -> None:
         """Let the loop work and time pass until the booking is ready."""
@@ -138,5 +163,11 @@ def _composed(path: Path, key: bytes, clock: SimulatedClock) -> Iterator[Almanac
     limits = Limits(build=timedelta(seconds=5), teardown=timedelta(seconds=5))
     world = SimulatedWorld(_simulation(path))
     site = SimulatedSite(SITE, hosts, flavors, limits, clock, start_seconds=lambda _: 2.0, world=world)
-    yield compose(database, Vault(key), [site], built_in_profiles(hosts, flavors), Rules(), clock)
+    yield compose(database, Vault(key), [site], _limited(built_in_profiles(hosts, flavors)), Rules(), clock)
     database.close()
+
+
+def _limited(profiles: tuple[Profile, ...]) -> list[Profile]:
+    """A large class needs an approval."""
+    limit = Above(seats=LIMIT)
+    return [replace(each, approve_above=limit) if each.name == "spark-class" else each for each in profiles]
