@@ -6,12 +6,16 @@ import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 from tests.support.postgres import Postgres, temporary_postgres
 
 from almanac.storage.database import Database
+
+if TYPE_CHECKING:
+    from tests.support.cloud import Cloud  # its imports take a second, and few tests need it
 
 # No deadline: machines are shared, and nothing asserts a time. The same examples each time, so that a failure is a change's
 # own; `--hypothesis-profile=long` looks further, each time elsewhere.
@@ -32,6 +36,15 @@ def postgres() -> Iterator[Postgres]:
     """A PostgreSQL server of this test process's own."""
     with temporary_postgres() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def cloud() -> Iterator[Cloud]:
+    """A real OpenStack; tests that use it are marked ``cloud``, with time to start it."""
+    from tests.support.cloud import running_cloud
+
+    with running_cloud() as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Fixtures: the cloud, and a project in it."""
+"""A project in the cloud."""
 
 from __future__ import annotations
 
@@ -6,14 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.support.cloud import Cloud, Project, running_cloud
-
-
-@pytest.fixture(scope="session")
-def cloud() -> Iterator[Cloud]:
-    """A running cloud."""
-    with running_cloud() as found:
-        yield found
+from tests.support.cloud import Cloud, Project
 
 
 @pytest.fixture
