@@ -55,7 +55,8 @@ class Capacity:
         kind = self._kind()
         found = [shape(flavor, self._settings.volume_gib) for flavor in self._all_flavors().values()]
         hosts = self._hosts(kind, found)
-        flavors = offered(found, self._settings.flavors, hosts, whole_hosts=kind is LeaseKind.HOST)
+        whole_hosts = kind is LeaseKind.HOST and hosts[0].name != QUOTA
+        flavors = offered(found, self._settings.flavors, hosts, whole_hosts)
         if not flavors:
             raise Permanent(
                 f"No flavor of '{self._cloud.name}' is both named in the site's settings and within its quota. "
