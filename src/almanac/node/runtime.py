@@ -19,7 +19,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 OLDEST_JAVA, OLDEST_PYTHON = 17, 11
-_JAVAS = {"apt-get": ("openjdk-17-jre-headless", "openjdk-21-jre-headless"), "dnf": ("java-17-openjdk-headless",)}
+_JAVAS = {
+    "apt-get": ("openjdk-17-jre-headless", "openjdk-21-jre-headless"),
+    "dnf": ("java-17-openjdk-headless", "java-21-openjdk-headless"),
+}
 _PYTHONS = {
     "apt-get": (("python3-venv",), ("python3.12", "python3.12-venv"), ("python3.11", "python3.11-venv")),
     "dnf": (("python3.12",), ("python3.11",)),
@@ -110,12 +113,11 @@ class Runtime:
         _do([str(python), *_PIP, *pinned], "install Spark and JupyterLab")
 
     def _python(self) -> str:
-        found = _newest_python()
-        if found is None:
+        found, choices = _newest_python(), iter(_PYTHONS.get(_manager(), ()))
+        while found is None and (names := next(choices, None)):
             self._say("Installing Python.")
-            for names in _PYTHONS.get(_manager(), ()):
-                self._packages([names])
-                found = found or _newest_python()
+            self._packages([names])
+            found = _newest_python()
         if found is None:
             raise CantInstall(
                 f"This image has no Python 3.{OLDEST_PYTHON} or newer with venv, and none could be installed."

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from almanac.node import runtime as runtime_module
 from almanac.node.runtime import CantInstall, Runtime
 from almanac.sites.openstack.image import recipe
 from almanac.sites.openstack.user_data import agent
@@ -84,3 +85,36 @@ def test_a_machine_that_can_install_nothing_says_what_is_missing(
     monkeypatch.setattr("almanac.node.runtime._newest_java", lambda: tmp_path / "jdk")
     with pytest.raises(CantInstall, match=r"no Python 3\.11"):
         runtime.complete()
+
+
+@pytest.mark.parametrize(
+    ("manager", "offers", "asked"),
+    [
+        ("apt-get", "python3-venv", [["python3-venv"]]),
+        (
+            "apt-get",
+            "python3.11",
+            [["python3-venv"], ["python3.12", "python3.12-venv"], ["python3.11", "python3.11-venv"]],
+        ),
+        ("dnf", "python3.12", [["python3.12"]]),
+    ],
+)
+def test_of_the_distributions_pythons_the_first_that_will_do_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, manager: str, offers: str, asked: list[list[str]]
+) -> None:
+    installed: list[list[str]] = []
+
+    def quietly(command: list[str]) -> bool:
+        if "install" not in command:
+            return True
+        names = [word for word in command if word.startswith("python")]
+        installed.append(names)
+        return offers in names
+
+    monkeypatch.setattr(runtime_module, "_quietly", quietly)
+    monkeypatch.setattr(runtime_module, "_manager", lambda: manager)
+    monkeypatch.setattr(
+        runtime_module, "_newest_python", lambda: sys.executable if installed and offers in installed[-1] else None
+    )
+    assert Runtime(tmp_path)._python() == sys.executable
+    assert installed == asked
