@@ -30,7 +30,7 @@ runcmd:
 - [systemctl, start, web@8000, web@8001]
 - [sh, -c, 'cat /proc/sys/kernel/random/boot_id > /var/lib/first-boot']
 """
-RULES = [Rule("ours", (8000, 8000), members="ours"), Rule("ours", (8001, 8001), source="10.78.0.0/16")]
+RULES = [Rule("ours", (8000, 8000), members="ours"), Rule("ours", (8001, 8001), source="10.79.0.0/16")]
 
 
 @dataclass
@@ -66,7 +66,7 @@ class Listed:
 
 def subnet() -> Subnet:
     """One that hardly anybody else on this host has."""
-    network = IPv4Network((f"10.78.{secrets.randbelow(256)}.0", 24))
+    network = IPv4Network((f"10.79.{secrets.randbelow(256)}.0", 24))
     return Subnet(network, str(network[1]))
 
 

@@ -12,8 +12,9 @@ a kernel of its own; on version 1 of control groups a unit's MemoryMax has no ef
 limited instead. Needs root, and Debian's systemd-container, cloud-init, nftables and faketime.
 """
 
+from tests.support.machines.baked import baked
 from tests.support.machines.fleet import Machines
 from tests.support.machines.machine import Machine
 from tests.support.machines.nova import Project
 
-__all__ = ["Machine", "Machines", "Project"]
+__all__ = ["Machine", "Machines", "Project", "baked"]

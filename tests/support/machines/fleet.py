@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -40,7 +38,7 @@ class Machines:
 
     Args:
         project: whose servers; it has one subnet.
-        binds: path on a machine -> what lies there, from this host, read-only: what an image has baked in.
+        image: what the machines boot.
 
     Attributes:
         run: the name by which all that this makes on this host is found.
@@ -50,9 +48,9 @@ class Machines:
         trouble: why the cloud couldn't be asked the last time; empty when it could.
     """
 
-    def __init__(self, project: Servers, binds: Mapping[str, Path] | None = None) -> None:
+    def __init__(self, project: Servers, image: Image | None = None) -> None:
         self._project = project
-        self._image = Image(binds or {})
+        self._image = image or Image()
         self.skew = timedelta(0)
         self.trouble = ""
         subnet = project.subnet()

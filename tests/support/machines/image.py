@@ -49,16 +49,18 @@ class Image:
 
     Attributes:
         binds: path on a machine -> what lies there, from this host, read-only.
+        files: path on a machine -> a file's text.
         skew: by how much the machines' clocks are ahead (negative: behind).
     """
 
     binds: Mapping[str, Path] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
     skew: timedelta = timedelta(0)
 
     def options(self) -> list[str]:
         """Options of systemd-nspawn that put everything in its place."""
         hidden = [f"--tmpfs={path}:mode=0711" for path in (*_HIDDEN, str(CHECKOUT)) if Path(path).is_dir()]
-        python = Path(sys.base_prefix).resolve()
+        python = Path(sys.base_prefix).resolve()  # it may lie in somebody's home
         binds = {str(python): python, **self.binds} if python != Path("/usr") else self.binds
         return hidden + [f"--bind-ro={source}:{path}" for path, source in binds.items()]
 
@@ -77,6 +79,8 @@ class Image:
         _write(root / "etc/machine-id", "")
         _write(root / "etc/cloud/cloud.cfg.d/99-test-machine.cfg", _CLOUD_CONFIG)
         _write(root / "etc/systemd/journald.conf.d/keep.conf", "[Journal]\nStorage=persistent\n")
+        for path, text in self.files.items():
+            _write(root / path.lstrip("/"), text)
         shutil.rmtree(root / "var/log/journal", ignore_errors=True)
         shutil.rmtree(root / "var/lib/cloud", ignore_errors=True)
         if self.skew:
