@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 PANEL = "Look"
 BAR_WIDTH = 24
+NO_LIMIT = 2**20
+"""What a site tells where nothing limits it."""
 
 
 def register(app: typer.Typer) -> None:
@@ -131,6 +133,7 @@ def _free_now(site: Site) -> list[tuple[str, str]]:
     return [
         (label, f"{words(site.free_now.get(name, 0))} of {words(site.total.get(name, 0))} free")
         for name, (label, words) in shown.items()
+        if site.total.get(name, 0) < NO_LIMIT
     ]
 
 

@@ -6,11 +6,28 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, wait
+from datetime import timedelta
 from typing import Generic, TypeVar
 
 from almanac.core.ports import Temporary
 
 T = TypeVar("T")
+
+HANGS_AFTER = timedelta(seconds=30)
+"""A site that is asked something and silent for so long is in trouble; until then it is only slow."""
+
+
+class NoAnswerYet(Temporary):
+    """The question is open; ``waited`` says since when."""
+
+    def __init__(self, reason: str, waited: timedelta) -> None:
+        super().__init__(reason)
+        self.waited = waited
+
+    @property
+    def hangs(self) -> bool:
+        """Whether that is too long to be slowness."""
+        return self.waited >= HANGS_AFTER
 
 
 class Asking(Generic[T]):
@@ -31,14 +48,15 @@ class Asking(Generic[T]):
         """The answer to the question, or to the one asked before and not answered then.
 
         Raises:
-            Temporary: no answer yet.
+            NoAnswerYet: as it says.
             SiteError: what the site says.
         """
         future, since = self._opened(site, question)
         # However many ask, and however often: nobody waits for one question longer than that.
         answered, _ = wait([future], max(0.0, since + self._patience_s - time.monotonic()))
         if not answered:
-            raise Temporary(f"no answer from {site} within {self._patience_s:g} s")
+            waited = time.monotonic() - since
+            raise NoAnswerYet(f"{site} has been silent for {waited:.0f} s", timedelta(seconds=waited))
         self._close(site, future)
         return future.result()
 

@@ -14,7 +14,7 @@ from almanac.core.fitting import by_name
 from almanac.core.ports import Limits, Site, SiteCapacity, SiteError
 from almanac.core.resources import Flavor, Resources
 from almanac.core.windows import Window
-from almanac.services.asking import Asking
+from almanac.services.asking import Asking, NoAnswerYet
 from almanac.services.rules import Rules
 from almanac.services.views import NodeView, ProfileView, SiteView
 from almanac.storage.database import Database
@@ -106,19 +106,26 @@ class Catalogue:
                 return known
         try:
             fresh = self._asking.ask(site, self.site(site).capacity)
+        except NoAnswerYet as silence:
+            if silence.hangs:
+                self.heard(site, str(silence))
+            return self._last(site, known, silence)
         except SiteError as error:
             self.heard(site, str(error))
             with self._lock:
                 self._asked[site] = now
-            if known is None:
-                raise SiteTrouble(
-                    f"The site {site} doesn't answer: {error}", hint="Try another site, or later."
-                ) from None
-            return known
+            return self._last(site, known, error)
         with self._lock:
             self._known[site], self._asked[site] = fresh, now
         self.heard(site, None)
         return fresh
+
+    @staticmethod
+    def _last(site: str, known: SiteCapacity | None, error: SiteError) -> SiteCapacity:
+        """What the site told last, or why nothing is known of it."""
+        if known is None:
+            raise SiteTrouble(f"The site {site} doesn't answer: {error}", hint="Try another site, or later.") from None
+        return known
 
     def heard(self, site: str, trouble: str | None) -> None:
         """Note that a site answered (None), or why it didn't: others are better for new bookings meanwhile."""
@@ -198,7 +205,7 @@ class Catalogue:
         try:
             flavors = self.flavors(name, now)
         except SiteTrouble as trouble:
-            return f"doesn't answer: {self.trouble(name) or trouble.message}"
+            return trouble.message.removeprefix(f"The site {name} ")
         missing = [flavor for flavor in (profile.head, profile.worker) if flavor and flavor not in flavors]
         return f"has no flavor {' or '.join(missing)}, nor one as large" if missing else ""
 

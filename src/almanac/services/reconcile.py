@@ -24,7 +24,7 @@ from almanac.core.reconcile import (
     WantedLease,
     decide,
 )
-from almanac.services.asking import Asking
+from almanac.services.asking import Asking, NoAnswerYet
 from almanac.services.catalogue import Catalogue
 from almanac.services.duties import Duties
 from almanac.services.hands import Hands
@@ -103,8 +103,13 @@ class Reconciler:
                 # A site that hasn't told its capacity since we started is like one that doesn't answer.
                 self._catalogue.capacity(name, self._clock())
                 observed[name] = self._asking.ask(name, self._catalogue.site(name).observe)
-            except (SiteError, SiteTrouble) as error:
+            except NoAnswerYet as silence:
+                if silence.hangs:
+                    self._catalogue.heard(name, str(silence))
+            except SiteError as error:
                 self._catalogue.heard(name, str(error))
+            except SiteTrouble as trouble:
+                log.debug("nothing is known of %s yet: %s", name, trouble.message)
             else:
                 self._catalogue.heard(name, None)
         return observed

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 
 from almanac.core.ports import Permanent, Temporary
-from almanac.services.asking import Asking
+from almanac.services.asking import Asking, NoAnswerYet
 
 
 def test_an_answer_comes_back_and_so_does_trouble():
@@ -34,8 +35,9 @@ def test_a_site_that_hangs_is_asked_once_and_holds_up_no_other():
         return "late"
 
     for _ in range(3):
-        with pytest.raises(Temporary, match=r"no answer from sky within 0\.05 s"):
+        with pytest.raises(NoAnswerYet, match="sky has been silent for 0 s") as silent:
             asking.ask("sky", hang)
+        assert not silent.value.hangs
         assert asking.ask("cave", lambda: "here") == "here"
     gate.set()
     while True:
@@ -65,3 +67,12 @@ def test_who_asks_at_the_same_time_shares_the_answer():
         gate.set()
         assert {future.result() for future in (first, *others)} == {"here"}
     assert len(asked) <= 1 + len(others)
+
+
+def test_a_silence_that_lasts_is_no_slowness_any_more(monkeypatch):
+    monkeypatch.setattr("almanac.services.asking.HANGS_AFTER", timedelta(0))
+    gate = threading.Event()
+    with pytest.raises(NoAnswerYet) as silent:
+        Asking[bool](0.01).ask("sky", lambda: gate.wait(10))
+    assert silent.value.hangs
+    gate.set()
