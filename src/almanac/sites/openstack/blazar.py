@@ -21,6 +21,7 @@ _TRANSITIONAL = {"CREATING", "STARTING", "UPDATING", "TERMINATING", "DELETING"}
 _GONE = {"TERMINATING", "TERMINATED", "DELETING"}
 _CLOCKS_DIFFER = "Start date must be later than current date"
 """The cloud's clock is ahead of ours, so that what we ask to begin this minute is past there."""
+_IN_BETWEEN = "Invalid lease status"
 _UNKNOWN_KIND = "resource type is not supported"
 
 
@@ -109,6 +110,10 @@ class UnknownKind(Permanent):
     """This Blazar has no plugin for a kind of reservation."""
 
 
+class Busy(Temporary):
+    """Blazar is at it just now."""
+
+
 class Blazar:
     """The reservation API of one project. Leases are told apart by name, which Blazar doesn't keep unique."""
 
@@ -167,8 +172,17 @@ class Blazar:
         return moved
 
     def delete(self, lease: str) -> None:
-        """End a lease and whatever runs in it; gone already is fine."""
-        self._cloud.remove("reservation", f"/leases/{lease}", "end a lease")
+        """End a lease and whatever runs in it; gone already is fine.
+
+        Raises:
+            Busy: Blazar is starting or ending it just now.
+            SiteError: otherwise.
+        """
+        answer = self._cloud.ask("reservation", "DELETE", f"/leases/{lease}")
+        if _IN_BETWEEN in answer.message:
+            raise Busy("Blazar is starting or ending a lease just now.", timedelta(seconds=1))
+        if not answer.ok and answer.status != 404:
+            raise error(answer, "reservation", "end a lease", self._cloud.name)
 
 
 def parse(lease: Mapping[str, Any], now: datetime) -> BlazarLease:

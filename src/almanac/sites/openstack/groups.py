@@ -12,9 +12,11 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 
+import stamina
+
 from almanac.core.ports import NoRoom, Permanent, SiteError, Temporary
 from almanac.core.windows import Window
-from almanac.sites.openstack.blazar import Blazar, BlazarLease
+from almanac.sites.openstack.blazar import Blazar, BlazarLease, Busy
 from almanac.sites.openstack.covering import JOINT, Shortfall, matches, shortfalls
 from almanac.sites.openstack.settings import LeaseKind
 
@@ -29,7 +31,9 @@ def end(blazar: Blazar, leases: Sequence[BlazarLease]) -> None:
     """
     for lease in leases:
         try:
-            blazar.delete(lease.id)
+            for attempt in stamina.retry_context(on=Busy, attempts=1 if lease.hopeless else 10, wait_max=2.0):
+                with attempt:
+                    blazar.delete(lease.id)
         except SiteError:
             if not lease.hopeless:
                 raise

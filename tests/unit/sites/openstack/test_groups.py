@@ -9,7 +9,7 @@ import pytest
 
 from almanac.core.ports import NoRoom, Permanent, Temporary
 from almanac.core.windows import Window
-from almanac.sites.openstack.blazar import BlazarLease
+from almanac.sites.openstack.blazar import BlazarLease, Busy
 from almanac.sites.openstack.groups import Group, end
 
 NOW = datetime(2026, 12, 1, 10, 0, tzinfo=UTC)
@@ -29,7 +29,8 @@ def lease(start, until, amount=2, started=False, **facts):
 class Stage:
     """Blazar's part: it has room or not, and does what it is told."""
 
-    def __init__(self, parts, room=100, immovable=None):
+    def __init__(self, parts, room=100, immovable=None, busy=0):
+        self.busy = busy
         self.there = list(parts)
         self.room = room
         self.immovable = immovable
@@ -52,6 +53,9 @@ class Stage:
 
     def delete(self, gone):
         self.said.append(("delete", gone))
+        self.busy -= 1
+        if self.busy >= 0:
+            raise Busy("just now")
         if gone == "half":
             raise Temporary("Internal Server Error")
         self.there = [one for one in self.there if one.id != gone]
@@ -127,6 +131,12 @@ def test_what_blazar_made_only_half_and_keeps_hinders_nobody():
     stage = Stage([half])
     stage.converge(span(60, 120), 2)
     assert [one.id for one in stage.there] == ["half", "new-2"]
+
+
+def test_a_lease_that_starts_just_now_is_ended_a_moment_later():
+    stage = Stage([lease(60, 120)], busy=2)
+    end(stage, stage.there)
+    assert (stage.there, len(stage.said)) == ([], 3)
 
 
 def test_other_trouble_at_the_end_is_trouble():
