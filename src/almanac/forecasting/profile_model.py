@@ -35,7 +35,7 @@ SHRINKAGE = 40.0
 LEVEL = 0.4
 """How much of the last three days' departure from the usual is expected to last."""
 UNKNOWN_DISPERSION = 2.0
-NOVICE = 3.0
+NOVICE = 4.0
 """With so many weeks of history the variance is taken as twice what was seen."""
 CUTS = (2, 4, 6)
 """Weeks ago at which the regressions end that calibrate."""
@@ -180,8 +180,11 @@ def _about(known: Bools, past: Ints) -> tuple[Ints, Bools]:
 
 
 def _spread(mean: Floats, dispersion: float, levels: Sequence[float]) -> Floats:
-    """Quantiles of counts, as of the gamma distribution of equal mean and variance."""
-    return np.stack([gammaincinv(mean / dispersion, level) * dispersion for level in levels], axis=-1)
+    """Quantiles of counts, as of the gamma distribution of equal mean and variance; looked up between 200 exact ones."""
+    exact = np.geomspace(mean.min(), mean.max(), 200)
+    return np.stack(
+        [np.interp(mean, exact, gammaincinv(exact / dispersion, level) * dispersion) for level in levels], axis=-1
+    )
 
 
 def _rows(demand: Floats, known: Bools, past: Ints, guessed: Floats, deviation: Floats, features: Floats) -> _Past:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 
 DAY, WEEK = 24, 168
 FAST, MIDDLE, SLOW = 2.0, 6.0, 15.0
@@ -20,7 +21,8 @@ FAST, MIDDLE, SLOW = 2.0, 6.0, 15.0
 KERNEL = (0.25, 0.5, 0.25)
 """Neighbouring hours share what they know."""
 SHRINKAGE = 0.4
-"""How far an hour of the week is drawn to the usual hour of its kind of day (working day or weekend)."""
+"""How far an hour of the week is drawn to the usual hour of its kind of day (of work or of rest)."""
+CLEARLY = 0.8
 LEAST = 0.02
 """No hour is expected to stay quite empty."""
 
@@ -40,7 +42,7 @@ def profiles(demand: Floats, first: int, origins: Ints) -> Profiles:
     Args:
         demand: hourly demand without gaps, at least one week of it.
         first: the hour of ``demand[0]`` on the wall clock, counted from a Monday at midnight.
-        origins: indices into ``demand`` (its length is the present), each at least 168.
+        origins: indices into ``demand`` (its length is the present), each at least 168, the latest first.
     """
     columns = origins[:, None] + np.arange(WEEK)
     slot = (columns + first) % WEEK
@@ -75,14 +77,27 @@ def _smooth(by_horizon: Floats, slot: Ints) -> Floats:
 
 
 def _shrunk(by_horizon: Floats, slot: Ints) -> Floats:
-    """Draw each hour to the mean of the same hour over working days or the weekend, half scaled to its day's level."""
+    """Draw each hour to the mean of the same hour over days of work or of rest, half scaled to its own day's level."""
     days = _by_slot(by_horizon, slot).reshape(-1, 7, DAY)
+    resting = _days_of_rest(days[0])
     usual = np.empty_like(days)
-    usual[:, :5] = days[:, :5].mean(axis=1, keepdims=True)
-    usual[:, 5:] = days[:, 5:].mean(axis=1, keepdims=True)
+    for kind in (resting, ~resting):
+        usual[:, kind] = days[:, kind].mean(axis=1, keepdims=True)
     usual *= (1 + days.mean(axis=2, keepdims=True) / usual.mean(axis=2, keepdims=True)) / 2
     mixed = ((1 - SHRINKAGE) * days + SHRINKAGE * usual).reshape(-1, WEEK)
     return np.asarray(np.take_along_axis(mixed, slot, axis=1))
+
+
+def _days_of_rest(days: Floats) -> Bools:
+    """Saturday and Sunday, unless two other days in a row clearly stand apart from the rest: weekends differ by country.
+
+    Args:
+        days: a profile, shape (7, 24), from Monday on.
+    """
+    pairs = [np.isin(np.arange(7), (first, (first + 1) % 7)) for first in range(7)]
+    within = [sum(np.square(days[kind] - days[kind].mean(axis=0)).sum() for kind in (pair, ~pair)) for pair in pairs]
+    best = int(np.argmin(within))
+    return pairs[best if within[best] < CLEARLY * within[5] else 5]
 
 
 def _by_slot(by_horizon: Floats, slot: Ints) -> Floats:
