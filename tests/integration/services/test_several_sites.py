@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -14,6 +15,7 @@ from almanac.core.choosing import Terms
 from almanac.core.errors import NoCapacity, NotFound, NotOffered, QuotaExceeded
 from almanac.core.ports import Temporary
 from almanac.factory import Almanac
+from almanac.services.caller import Caller, Role
 from almanac.services.requests import AvailabilityQuery, BookingFilter, BookingRequest
 from almanac.services.rules import Rules
 from almanac.sites.simulated import SimulatedSite, World
@@ -213,3 +215,17 @@ def test_bookings_of_a_site(rig):
     there, _ = book(rig.app, rig, site="cave"), book(rig.app, rig, site="sky")
     found, _ = rig.app.bookings.list(ADA, BookingFilter(site="cave"), rig.clock())
     assert [view.id for view in found] == [there.id]
+
+
+def test_the_project_whose_grant_counts_is_named_or_the_only_one(rig, other):
+    app = other(Rules(require_grants=True))
+    rig.grant("cave", 5)
+    several = Caller("ada", roles={"gaia": Role.MEMBER, "euclid": Role.MEMBER})
+    query = AvailabilityQuery("spark", HOUR)
+    assert {o.site for o in app.finder.availability(several, query, rig.clock()).offers} == {"sky", "cave"}
+    named = replace(query, project="gaia")
+    assert {o.site for o in app.finder.availability(several, named, rig.clock()).offers} == {"cave"}
+    with pytest.raises(QuotaExceeded):
+        app.finder.availability(several, replace(query, project="euclid"), rig.clock())
+    with pytest.raises(NotFound):
+        app.finder.availability(ADA, replace(query, project="euclid"), rig.clock())
