@@ -118,8 +118,10 @@ class Nodes:
         with self._database.write() as unit:
             row = unit.nodes.by_join(join_hash(token) or "")
             why = _why_refused(row, kept, self._clock())
+            warning = f"A machine at {address} came with a join token that is {why}."
             if row is not None and why:
-                unit.nodes.record(row, warning=f"A machine at {address} came with a join token that is {why}.")
+                if row.warning != warning:
+                    unit.nodes.record(row, warning=warning)
             elif row is not None and row.token_hash is None:
                 unit.nodes.record(row, token_hash=kept, report={"facts": dict(facts)}, seen_at=self._clock())
         if row is None or why:

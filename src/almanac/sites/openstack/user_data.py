@@ -39,6 +39,7 @@ ExecStart=/usr/bin/python3 -I {AGENT} {CONFIG}
 Restart=always
 RestartSec=2
 RestartPreventExitStatus={NOT_OURS}
+StandardOutput=journal+console
 KillMode=process
 TimeoutStopSec=150
 OOMScoreAdjust=-900
