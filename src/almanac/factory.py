@@ -156,6 +156,13 @@ def build(settings: Settings, clock: Clock = wall_clock) -> Almanac:
     nodes = Nodes(database, vault, clock, settings.state / "local" / "storage")
     made = Sites(settings, file, nodes, clock).make()
     terms = {site.name: site.terms for site in settings.sites}
-    rules = Rules(settings.offer_held_for, settings.require_grants, terms, shapes(made))
+    rules = Rules(
+        settings.offer_held_for,
+        settings.require_grants,
+        terms,
+        shapes(made),
+        settings.waiting_held_for,
+        settings.approval_held_for,
+    )
     sites, profiles = [each.site for each in made], merged(built_in(made), file)
     return compose(database, vault, sites, profiles, rules, clock, partial(SideBySide, _HANDS), nodes)

@@ -150,6 +150,8 @@ class Settings(BaseSettings):
         database: SQLAlchemy URL; empty means SQLite in the state directory.
         catalogue: the profiles' TOML file; empty means the built-in ones only.
         offer_held_for: how long an offer is held.
+        waiting_held_for: how long an offer to somebody on the waiting list is held.
+        approval_held_for: how long what needs an approval is held for it, at most until its start (an hour at least).
         require_grants: whether a project without a grant at a site may book there.
         public_url: where machines in clouds reach this Almanac, such as ``https://almanac.example.org``.
         tick_s: seconds between two looks of the loop when nothing asks for an earlier one.
@@ -164,6 +166,8 @@ class Settings(BaseSettings):
     database: str = Field(default="", repr=False)
     catalogue: Path | None = None
     offer_held_for: Duration = timedelta(minutes=10)
+    waiting_held_for: Duration = timedelta(minutes=30)
+    approval_held_for: Duration = timedelta(days=2)
     require_grants: bool = False
     public_url: str = Field(default="", pattern=URL)
     tick_s: float = Field(default=1.0, gt=0, le=10)

@@ -50,14 +50,25 @@ def book(
     title: Title = None,
     data: Data = None,
     wait: Wait = False,
+    or_wait: Annotated[
+        bool, typer.Option("--or-wait", help="If there is no room, join the waiting list; see: almanac wait-for.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Book a platform, for now or for later."""
+    from almanac.cli import waiting
+    from almanac.client.errors import ClientError
     from almanac.client.models import Request
 
     request = Request(profile, options.length(length), _start(at), seats, project, site, title, data)
     with options.client() as client:
-        booked = _asked(client.book, request)
+        try:
+            booked = _asked(client.book, request)
+        except ClientError as error:
+            if not or_wait or error.code != "no_capacity":
+                raise
+            waiting.tell(waiting.join(client, request), json=json)
+            return
         if wait:
             booked = wait_until_ready(client, booked.id)
     if json:
@@ -66,6 +77,9 @@ def book(
     output.say(f"{booked.id} {_summary(booked)}", style="green")
     if booked.why:
         output.say(f"Site: {_why(booked)}")
+    if booked.approval:
+        output.say(f"It is held until a lead of {booked.project} or an operator has approved it: {booked.approval}.")
+        return
     _say_next(booked)
 
 
@@ -146,6 +160,7 @@ def show(booking: BookingId, json: Json = False) -> None:
             ("Status", words.state(found)),
             ("Warning", found.warning),
             ("Trouble", found.reason),
+            ("Needs approval", found.approval),
             ("Profile", words.place(found)),
             ("Seats, workers", f"{found.seats}, {found.workers}"),
             ("Project, owner", f"{found.project}, {found.owner}"),

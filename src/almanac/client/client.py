@@ -14,6 +14,7 @@ from almanac.client import models as m
 from almanac.client.admin import Admin
 from almanac.client.credentials import resolve
 from almanac.client.errors import NotReachable
+from almanac.client.recurring import ApprovalCalls, SeriesCalls, WaitingCalls
 from almanac.client.transport import Transport, instant, part, read
 from almanac.core.bookings import BookingStatus
 
@@ -36,6 +37,9 @@ class Client:
         self.transport = Transport(address, found)
         self.signed_in = found is not None
         self.admin = Admin(self.transport)
+        self.series = SeriesCalls(self.transport)
+        self.waiting = WaitingCalls(self.transport)
+        self.approvals = ApprovalCalls(self.transport)
 
     @property
     def url(self) -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime, timedelta, tzinfo
+from pathlib import Path
+from zoneinfo import available_timezones
 
 from dateutil import tz
 
@@ -25,6 +28,15 @@ EXPLAINED = {
 def local_zone() -> tzinfo:
     """The reader's time zone: ``$TZ``, then the machine's."""
     return tz.gettz() or tz.UTC
+
+
+def zone_name() -> str | None:
+    """The reader's time zone by its name in the IANA database: ``$TZ``, then the machine's; None if neither has one."""
+    named = os.environ.get("TZ", "").removeprefix(":")
+    if not named:
+        named = str(Path("/etc/localtime").resolve()).rpartition("/zoneinfo/")[2]
+    named = named.removeprefix("posix/").removeprefix("Etc/") if named.endswith("UTC") else named
+    return named if named in available_timezones() else None
 
 
 def local(instant: datetime, zone: tzinfo | None = None) -> str:

@@ -37,7 +37,7 @@ GET    /bookings/{booking}/watch                      401      404    200   200 
 POST   /bookings/{booking}/approve                    401      404    403   403  200      200
 POST   /bookings/{booking}/decline                    401      404    403   403  200      200
 GET    /approvals                                     401      200    200   200  200      200
-POST   /series/plan                                   401      404    200   200  200      403
+POST   /series-plans                                  401      404    200   200  200      403
 POST   /series                                        401      404    201   201  201      403
 GET    /series                                        401      200    200   200  200      200
 GET    /series/{series}                               401      404    200   200  200      200
@@ -77,7 +77,7 @@ SERIES = {
 BODIES = {
     "POST /offers": {"profile": PROFILE, "duration_s": 3600, "project": "gaia"},
     "POST /bookings": {"profile": PROFILE, "duration_s": 3600, "project": "gaia"},
-    "POST /series/plan": {**SERIES, "project": "gaia"},
+    "POST /series-plans": {**SERIES, "project": "gaia"},
     "POST /series": {**SERIES, "project": "gaia"},
     "POST /series/{series}/edit": {"scope": "all", "seats": 1},
     "POST /waiting": {

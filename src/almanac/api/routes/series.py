@@ -21,7 +21,7 @@ _CHANGE = documented(400, 403, 404, 409, 413, 422)
 Mine = Annotated[bool, Query(description="Only your own; false: all that you see.")]
 
 
-@router.post("/series/plan", response_model=m.SeriesPlan, summary="Would this series fit?", responses=_MAKE)
+@router.post("/series-plans", response_model=m.SeriesPlan, summary="Would this series fit?", responses=_MAKE)
 def plan_series(body: m.SeriesPlanBody, app: App, caller: Who, now: Now) -> PlanView:
     """A verdict on each occurrence, with what would fit instead; nothing is booked or held.
 
