@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from almanac.core.errors import NotSignedIn
+from almanac.core.ports import SiteError
 from almanac.services.nodes import Nodes, Told
 from almanac.sites.openstack.machines import Machine
 
@@ -49,7 +50,10 @@ class Agents:
 
     def _run(self) -> None:
         while not self._done.wait(1.0):
-            servers = {one.id: one for one in self._servers() if one.status == "ACTIVE" and not one.leaving}
+            try:
+                servers = {one.id: one for one in self._servers() if one.status == "ACTIVE" and not one.leaving}
+            except SiteError:
+                continue  # machines run on while Nova doesn't answer; these rest
             self._running = {server: agent for server, agent in self._running.items() if server in servers}
             for one in servers.values():
                 if one.node not in self.mute:
