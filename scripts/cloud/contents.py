@@ -20,6 +20,8 @@ FLAVORS = (
     ("m.nvme", 8, 32768, 200),
 )
 """Name, cores, MiB, GiB of disk."""
+FREE_POOL = "freepool"
+"""The aggregate that Blazar takes hosts from."""
 NVME_TRAIT = "trait:CUSTOM_NVME"
 PUBLIC = "198.51.100.0/24"
 """Floating addresses: a range that is nobody's (RFC 5737)."""
@@ -37,7 +39,7 @@ def image(stack: Stack) -> None:
 def flavors(stack: Stack) -> None:
     """The flavors, and the aggregate that Blazar keeps free hosts in, which must exist before its hosts do."""
     admin = login(stack)
-    admin.call("POST", "nova", "/v2.1/os-aggregates", {"aggregate": {"name": "freepool"}})
+    admin.call("POST", "nova", "/v2.1/os-aggregates", {"aggregate": {"name": FREE_POOL}})
     for name, cores, memory, disk in FLAVORS:
         about = {"name": name, "vcpus": cores, "ram": memory, "disk": disk}
         made = admin.call("POST", "nova", "/v2.1/flavors", {"flavor": about})["flavor"]["id"]
@@ -55,10 +57,12 @@ def networks(stack: Stack) -> None:
         private_network(admin, find_project(admin, member), f"10.77.{number}.0/24", public)
 
 
-def private_network(admin: Api, project: str, addresses: str, public: str) -> None:
-    """A network ``private`` for a project (by id), behind a router to the public one (by id)."""
+def private_network(admin: Api, project: str, addresses: str, public: str | None) -> None:
+    """A network ``private`` for a project (by id), behind a router to the public one (by id) if there is to be one."""
     mine = {"project_id": project}
     subnet = _subnet(admin, "private", _network(admin, "private", mine), addresses, **mine)
+    if public is None:
+        return
     about = {"name": "router", "external_gateway_info": {"network_id": public}, **mine}
     router = admin.call("POST", "neutron", "/v2.0/routers", {"router": about})["router"]["id"]
     admin.call("PUT", "neutron", f"/v2.0/routers/{router}/add_router_interface", {"subnet_id": subnet})
@@ -84,6 +88,25 @@ def reservable_hosts(stack: Stack) -> None:
 
     with ThreadPoolExecutor(max_workers=4) as pool:
         list(pool.map(hand_over, services.hosts(stack)))
+    _tell_scheduler(admin)
+
+
+def _tell_scheduler(admin: Api) -> None:
+    """Make Nova tell its scheduler once more who is in the free pool.
+
+    Each change sends the whole list as it was just then, so of two changes at once the list that arrives last may lack a host,
+    and servers of anybody would land on it.
+    """
+    wait_until("Nova's scheduler isn't up", lambda: _scheduler_up(admin), lambda: True)
+    aggregates = admin.call("GET", "nova", "/v2.1/os-aggregates")["aggregates"]
+    pool = next(found["id"] for found in aggregates if found["name"] == FREE_POOL)
+    about = {"set_metadata": {"metadata": {"purpose": "hosts that nobody has reserved"}}}
+    admin.call("POST", "nova", f"/v2.1/os-aggregates/{pool}/action", about)
+
+
+def _scheduler_up(admin: Api) -> bool:
+    answer = admin.ask("GET", "nova", "/v2.1/os-services?binary=nova-scheduler")
+    return answer.status == 200 and any(found["state"] == "up" for found in answer.body["services"])
 
 
 def clouds_yaml(stack: Stack) -> None:

@@ -94,18 +94,22 @@ class Cloud:
 
     # --- projects ----------------------------------------------------------------------------------------------------
 
-    def project(self, directory: Path, name: str | None = None) -> Project:
-        """A new project with a member and a network ``private``; its ``clouds.yaml`` is written into the directory."""
-        name = name or f"test-{secrets.token_hex(4)}"
-        password = secrets.token_urlsafe(16)
+    def project(self, directory: Path, *, routed: bool = False) -> Project:
+        """A new project with a member and a network ``private``; its ``clouds.yaml`` is written into the directory.
+
+        Args:
+            directory: such as ``tmp_path``.
+            routed: with a router to the public network, which floating addresses need; takes seconds.
+        """
+        name, password = f"test-{secrets.token_hex(4)}", secrets.token_urlsafe(16)
         made = self.admin.identity.create_project(name=name, domain_id="default")
         user = self.admin.identity.create_user(name=name, password=password, domain_id="default")
         role = self.admin.identity.find_role("member")
         self.admin.identity.assign_project_role_to_user(made.id, user.id, role.id)
         path = directory / f"{name}.yaml"
         path.write_text(f"clouds:\n{contents.clouds_entry(self.stack, name, name, password)}")
-        public = self.admin.network.find_network("public")
-        contents.private_network(login(self.stack), made.id, f"10.78.{next(self._networks) % 256}.0/24", public.id)
+        public = self.admin.network.find_network("public").id if routed else None
+        contents.private_network(login(self.stack), made.id, f"10.78.{next(self._networks) % 256}.0/24", public)
         return Project(name, made.id, user.id, path, password)
 
     def remove(self, project: Project) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from tests.support.cloud import Cloud, Leftovers, Project
@@ -52,13 +53,16 @@ def test_unreserved_servers_stay_off_reservable_hosts(cloud: Cloud, project: Pro
     assert cloud.admin.compute.get_server(server.id).compute_host.startswith("open")
 
 
-def test_a_floating_address_reaches_a_server(cloud: Cloud, project: Project) -> None:
+def test_a_floating_address_reaches_a_server(cloud: Cloud, tmp_path: Path) -> None:
+    project = cloud.project(tmp_path, routed=True)
     mine = project.connection
     port = mine.network.create_port(network_id=mine.network.find_network("private").id)
     public = mine.network.find_network("public")
     address = mine.network.create_ip(floating_network_id=public.id, port_id=port.id)
     assert address.fixed_ip_address == port.fixed_ips[0]["ip_address"]
     assert cloud.leftovers(project).floating_addresses == 1
+    cloud.remove(project)
+    assert cloud.admin.identity.find_project(project.name) is None
 
 
 def test_a_full_cloud_refuses(project: Project) -> None:
