@@ -9,9 +9,10 @@ from __future__ import annotations
 import base64
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import TypeVar
 
 from almanac.core.ports import (
     ClusterSecrets,
@@ -28,6 +29,8 @@ from almanac.core.ports import (
 )
 from almanac.core.windows import Window
 from almanac.sites.openstack.checking import ADMINISTRATOR, Finding, Outcome, Step, Trial
+
+T = TypeVar("T")
 
 _LENGTH = timedelta(hours=1)
 _ACTIVE_S = 180.0
@@ -58,9 +61,8 @@ class Booting:
         key, began = secrets.token_hex(4), time.monotonic()
         node = PlacedNode("head", "head", self._trial.used()[0], self._trial.seen.hosts[0].name)
         with self._ending():
-            now = self._trial.clock()
-            for _ in self._site.hold(LeaseOrder(f"l-{key}", Window.lasting(now, _LENGTH), (node,))):
-                pass
+            order = LeaseOrder(f"l-{key}", Window.lasting(self._trial.clock(), _LENGTH), (node,))
+            _insist(lambda: list(self._site.hold(order)), _ACTIVE_S)
             if not self._active(f"l-{key}"):
                 return Finding(
                     Outcome.FAILED,
@@ -68,8 +70,7 @@ class Booting:
                     f"{ADMINISTRATOR} finds the cause in the log of Blazar's manager.",
                 )
             spec = _spec(key, node)
-            for _ in self._site.start(spec):
-                pass
+            _insist(lambda: list(self._site.start(spec)), _ACTIVE_S)
             report = self._joined(spec.id)
         if isinstance(report, Finding):
             return report
@@ -82,7 +83,7 @@ class Booting:
     def _active(self, lease: str) -> bool:
         end_by = time.monotonic() + _ACTIVE_S
         while time.monotonic() < end_by:
-            seen = {one.id: one.state for one in self._site.observe().leases}
+            seen = {one.id: one.state for one in _insist(self._site.observe, _ACTIVE_S).leases}
             if seen.get(lease) is LeaseState.ACTIVE:
                 return True
             time.sleep(_LOOK_S)
@@ -96,7 +97,7 @@ class Booting:
             for report in self._desk.reports():
                 if report.cluster == cluster and report.seen_at is not None:
                     return report
-            for seen in self._site.observe().clusters:
+            for seen in _insist(self._site.observe, _ACTIVE_S).clusters:
                 if seen.id == cluster and seen.reason:
                     return Finding(Outcome.FAILED, f"The machine doesn't come up: {seen.reason}", _WHO)
             time.sleep(_LOOK_S)
@@ -139,6 +140,22 @@ class Booting:
                 if time.monotonic() > end_by:
                     raise Temporary("What the check has made doesn't go; the next check tries again.")
             time.sleep(_LOOK_S)
+
+
+def _insist(work: Callable[[], T], patience_s: float) -> T:
+    """Do it, again and again while the cloud is in trouble that may pass.
+
+    Raises:
+        SiteError: it doesn't pass, or never will.
+    """
+    end_by = time.monotonic() + patience_s
+    while True:
+        try:
+            return work()
+        except Temporary:
+            if time.monotonic() > end_by:
+                raise
+        time.sleep(_LOOK_S)
 
 
 _WHO = f"You, if the image or the flavor is wrong; otherwise {ADMINISTRATOR.lower()}."
