@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -222,3 +223,28 @@ def test_what_the_machine_is() -> None:
     assert found["cores"] >= 1
     assert found["memory_mib"] > 100
     assert found["system"]
+
+
+TRACES = {
+    "a file system": ["mkfs.ext4", "-q", "-F"],
+    "swap": ["mkswap", "-q"],
+    "a partition table": ["sh", "-c", 'echo "label: gpt" | sfdisk -q "$0"'],
+    "an old partition table": ["sh", "-c", 'echo "label: dos" | sfdisk -q "$0"'],
+}
+
+
+def test_a_blank_disk_is_known_as_such_by_the_real_tools(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.touch()
+    os.truncate(disk, 64 * 2**20)
+    assert disks._blank(disks.Disk(str(disk), 0), disks.run)
+
+
+@pytest.mark.parametrize("trace", TRACES)
+def test_a_disk_with_any_trace_is_known_as_such_by_the_real_tools(tmp_path: Path, trace: str) -> None:
+    disk = tmp_path / "disk"
+    disk.touch()
+    os.truncate(disk, 64 * 2**20)
+    status, said = disks.run([*TRACES[trace], str(disk)])
+    assert status == 0, said
+    assert not disks._blank(disks.Disk(str(disk), 0), disks.run)
