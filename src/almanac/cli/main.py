@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from almanac.cli import accounts, admin, booking, looking, options, output, series, sites, up, using, waiting
+from almanac.cli import accounts, admin, booking, looking, options, output, series, simulate, sites, up, using, waiting
 from almanac.core.errors import AlmanacError, BadRequest
 from almanac.version import VERSION
 
@@ -27,7 +27,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-for commands in (up, looking, booking, series, waiting, using, accounts, admin, sites):
+for commands in (up, looking, booking, series, waiting, using, accounts, admin, sites, simulate):
     commands.register(app)
 
 

@@ -1,0 +1,70 @@
+"""A trace file as the simulation plays it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+
+from almanac.core.demand import HOUR_S, NOBODY, Forecaster, Sessions
+from almanac.core.errors import BadRequest
+from almanac.forecasting.profile_model import quantiles
+from almanac.forecasting.series import Series
+from almanac.forecasting.traces import read
+from almanac.forecasting.wall import wall_hours, zone
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Input:
+    """What is played.
+
+    Attributes:
+        first_hour: the trace's first hour, counted from a Monday at midnight, local time.
+        report: what was assumed and mended, sentence by sentence.
+    """
+
+    sessions: Sessions
+    first_hour: int
+    report: tuple[str, ...]
+
+
+def load(path: Path, *, duration: timedelta = timedelta(hours=1), local: str = "UTC", seed: int = 0) -> Input:
+    """Read a trace of sessions, or of hourly demand, which is spread over each hour.
+
+    Args:
+        path: CSV, Parquet or Standard Workload Format.
+        duration: of sessions that don't say theirs.
+        local: the time zone by which people live.
+        seed: of the spreading.
+
+    Raises:
+        BadRequest: what can't be read, or tells of no session.
+    """
+    trace = read(path, duration=duration)
+    report = trace.report
+    sessions = trace.sessions
+    if sessions is None and trace.hourly is not None:
+        sessions = spread(trace.hourly, duration, seed)
+        report = (*report, "Each hour's demand was spread over it evenly, as sessions of one slot.")
+    if sessions is None:
+        raise BadRequest(f"{path.name} tells of no session.")
+    return Input(sessions, int(wall_hours(sessions.origin, 1, zone(local))[0]), report)
+
+
+def spread(hourly: Series, duration: timedelta, seed: int) -> Sessions:
+    """Sessions of one slot each, as many in each hour as its demand says."""
+    random = np.random.default_rng(seed)
+    counts = np.where(hourly.known, np.rint(hourly.values), 0).astype(np.int64)
+    if not counts.any():
+        raise BadRequest("The trace tells of hours, but nothing was asked for in any of them.")
+    hours = np.repeat(np.arange(len(counts)), counts)
+    arrival = np.sort(hours * HOUR_S + random.integers(0, HOUR_S, len(hours)))
+    ones = np.ones(len(arrival), np.int64)
+    return Sessions(hourly.start, arrival, int(duration.total_seconds()) * ones, ones, NOBODY * ones)
+
+
+def product_forecaster() -> Forecaster:
+    """The forecast that runs in production."""
+    return quantiles
