@@ -170,6 +170,6 @@ def _line(text: str, location: tuple[Any, ...]) -> int:
     for offset, line in enumerate(lines[header + 1 :], start=header + 2):
         if line.lstrip().startswith("["):
             break
-        if len(location) > 1 and re.match(rf'\s*"?{re.escape(str(location[-1]))}"?\s*=', line):
+        if len(location) > 1 and re.match(rf'\s*"?{re.escape(str(location[:3][-1]))}"?\s*=', line):
             return offset
     return header + 1

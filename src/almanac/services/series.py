@@ -210,7 +210,8 @@ class SeriesDesk:
             check_duration(self._catalogue.profile(series.profile), change.edit.length)
         if change.edit.title is not None:
             series = replace(series, title=change.edit.title)
-            joint.unit.series.replace(series)
+            if change.scope is Scope.ALL:
+                joint.unit.series.replace(series)
         coming, begun = self._affected(joint.unit, series_id, change.scope, change.day, now)
         named = next((each for each in coming if each.date == change.day), coming[0])
         pairs = [(each, edited(each, named, change.edit, series.zone)) for each in coming]
