@@ -10,7 +10,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from itertools import count
@@ -77,7 +77,8 @@ class Cloud:
         stack: what runs.
     """
 
-    _networks = count(1)
+    _networks = count(secrets.randbelow(256))
+    """Machines of several test runs may stand on one host, which can route a subnet once."""
 
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
@@ -91,6 +92,10 @@ class Cloud:
     def admin(self) -> Connection:
         """The cloud as its administrator sees it."""
         return connect(self.clouds_yaml, "admin")
+
+    def close(self) -> None:
+        """Close the administrator's connection."""
+        self.admin.close()
 
     # --- projects ----------------------------------------------------------------------------------------------------
 
@@ -124,6 +129,7 @@ class Cloud:
         self._remove_networks(project)
         for group in self.admin.network.security_groups(project_id=project.id):
             self.admin.network.delete_security_group(group)
+        project.connection.close()
         self.admin.identity.delete_user(project.user_id)
         self.admin.identity.delete_project(project.id)
 
@@ -248,7 +254,8 @@ def running_cloud(*, own: bool = False) -> Iterator[Cloud]:
         own: for bad luck: share with nobody, since others would have it too.
     """
     if named := os.environ.get(NAMED):
-        yield Cloud(lifecycle.running(Path(named)))
+        with closing(Cloud(lifecycle.running(Path(named)))) as cloud:
+            yield cloud
         return
     run = str(os.getpid()) if own else os.environ.get("PYTEST_XDIST_TESTRUNUID", f"{os.getpid()}-shared")[:12]
     with _shared(Path(tempfile.gettempdir()) / f"{_PREFIX}{run}", hosts=3 if own else 8) as cloud:
@@ -262,10 +269,11 @@ def _shared(state: Path, hosts: int) -> Iterator[Cloud]:
     with users.open("a") as using:
         with _held(gate):
             fcntl.flock(using, fcntl.LOCK_SH)
-            _sweep(state.parent)
+            sweep(state.parent)
             stack = lifecycle.up(state, hosts, open_hosts=2, clock=Clock())
         try:
-            yield Cloud(stack)
+            with closing(Cloud(stack)) as cloud:
+                yield cloud
         finally:
             with _held(gate):
                 fcntl.flock(using, fcntl.LOCK_UN)
@@ -289,7 +297,7 @@ def _end_if_unused(state: Path) -> None:
         state.with_suffix(".gate").unlink()
 
 
-def _sweep(parent: Path) -> None:
+def sweep(parent: Path) -> None:
     """End what killed test runs left."""
     for gate in parent.glob(f"{_PREFIX}*.gate"):
         with suppress(BlockingIOError, FileNotFoundError), gate.open() as lock:
