@@ -46,6 +46,7 @@ def test_a_booking_shows_every_field_with_times_in_utc(world):
         "warning": None,
         "price_per_hour": 0.0,
         "why": "",
+        "approval": "",
     }
 
 
@@ -125,7 +126,7 @@ def test_extend_shorten_resize_cancel(world):
     assert made(world.call("owner", "POST", f"{path}/extend", json={"by_s": 1800}))["end"] == "2027-03-02T11:30:00Z"
     moved = made(world.call("owner", "POST", f"{path}/shorten", json={"until": "2027-03-02T10:30:00Z"}))
     assert moved["end"] == "2027-03-02T10:30:00Z"
-    assert made(world.call("owner", "POST", f"{path}/resize", json={"seats": 20}))["workers"] == 4
+    assert made(world.call("lead", "POST", f"{path}/resize", json={"seats": 20}))["workers"] == 4
     assert made(world.call("owner", "POST", f"{path}/cancel", json={}))["status"] == "cancelled"
     assert [event["kind"] for event in made(world.call("owner", "GET", f"{path}/events"))][-1] == "cancelled"
 
