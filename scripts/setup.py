@@ -344,7 +344,12 @@ class Step:
 def steps(goal: str) -> list[Step]:
     """The steps of a goal, in an order in which they could run one by one."""
     here = (str(ROOT), sys.version)
-    debian = Step("debian", f"Debian packages for the {goal}", (), (goal, str(os.geteuid() == 0)))
+    debian = Step(
+        "debian",
+        f"Debian packages for {'OpenStack' if goal == 'openstack' else f'the {goal}'}",
+        (),
+        (goal, str(os.geteuid() == 0)),
+    )
     if goal == "openstack":
         return [debian]
     locked = (*here, LOCK.read_text())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -140,3 +141,25 @@ def test_an_unknown_goal_and_an_unknown_tier(
     told = capsys.readouterr().err
     assert "choose demo, test or openstack" in told
     assert "choose from lint, unit, property, contract, integration, e2e" in told
+
+
+def test_servers_of_debian_are_kept_from_starting(
+    setup: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(setup, "POLICY", tmp_path / "policy-rc.d")
+    with setup.idle_daemons([]):
+        assert subprocess.run([tmp_path / "policy-rc.d"], check=False).returncode == 101
+    assert not (tmp_path / "policy-rc.d").exists()
+
+
+def test_someone_elses_policy_stays(setup: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "policy-rc.d").write_text("theirs")
+    monkeypatch.setattr(setup, "POLICY", tmp_path / "policy-rc.d")
+    with setup.idle_daemons([]):
+        pass
+    assert (tmp_path / "policy-rc.d").read_text() == "theirs"
+
+
+def test_openstack_wants_debian_packages_only(setup: ModuleType) -> None:
+    assert names(setup, "openstack") == ["debian"]
+    assert {need.package for need in setup.NEEDS if "openstack" in need.goals} == set(setup.CLOUD)
