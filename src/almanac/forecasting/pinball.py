@@ -8,7 +8,7 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 
 ROUNDS = 15
-NEAR = 0.05
+NEAR = 0.025
 """Residuals smaller than this (in units of the target) count as this small, which keeps the weights finite."""
 
 

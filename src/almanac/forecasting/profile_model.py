@@ -35,7 +35,7 @@ SHRINKAGE = 40.0
 LEVEL = 0.4
 """How much of the last three days' departure from the usual is expected to last."""
 UNKNOWN_DISPERSION = 2.0
-NOVICE = 4.0
+NOVICE = 6.0
 """With so many weeks of history the variance is taken as twice what was seen."""
 CUTS = (2, 4, 6)
 """Weeks ago at which the regressions end that calibrate."""
