@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from almanac.core.errors import BadRequest
-from almanac.forecasting.score import origins, pinball, score, shadow
+from almanac.forecasting.score import origins, pinball, profile, score, shadow
 from almanac.forecasting.series import Series
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -70,22 +70,27 @@ def test_unknown_hours_are_neither_learnt_from_nor_scored():
     assert one.shadow_loss == other.shadow_loss
 
 
-def test_shuffling_the_future_changes_no_past_forecast():
-    """Whatever comes after an origin, what was forecast there stays, bit by bit."""
-    series = noise(12)
-    rng = np.random.default_rng(1)
-    asked = []
+def forecasts(series):
+    """What the scored model forecast at each origin."""
+    made = {}
 
     def recording(history, levels):
-        asked.append(history)
-        return shadow(history, levels)
+        made[len(history)] = profile(history, levels)
+        return made[len(history)]
 
     score(series, model=recording)
-    for history in asked:
-        later = series.values.copy()
-        rng.shuffle(later[len(history) :])
-        np.testing.assert_array_equal(later[: len(history)], history.values)
-        assert len(history.known) == len(history.values), "the model was shown nothing else"
+    return made
+
+
+def test_shuffling_the_future_changes_no_past_forecast():
+    """Whatever comes after an origin, what was forecast there stays, bit by bit."""
+    series = noise(11)
+    middle = origins(len(series))[10]
+    later = series.values.copy()
+    np.random.default_rng(1).shuffle(later[middle:])
+    before, after = forecasts(series), forecasts(Series(MONDAY, later, series.known))
+    for origin, quantiles in before.items():
+        assert np.array_equal(quantiles, after[origin]) == (origin <= middle)
 
 
 def run(*arguments):
