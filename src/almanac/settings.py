@@ -132,6 +132,7 @@ class CloudSettings(SiteSettings):
     silent_after: Duration = timedelta(seconds=30)
     lost_after: Duration = timedelta(minutes=5)
     build: Duration = timedelta(minutes=4)
+    ca_file: Path | None = None
 
     @property
     def site(self) -> OpenStackSettings:

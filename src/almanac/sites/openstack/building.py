@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 
-from almanac.core.ports import ClusterSpec, Handle, PlacedNode, Temporary
+from almanac.core.ports import ClusterSpec, Handle, Permanent, PlacedNode, Temporary
 from almanac.sites.openstack import layout
 from almanac.sites.openstack.book import label
 from almanac.sites.openstack.ground import Ground, lost, reasons
@@ -17,6 +18,7 @@ from almanac.sites.openstack.records import Record, record
 from almanac.sites.openstack.settings import LeaseKind
 
 _DELETION_S = 15.0
+_REQUESTS = 4
 _LEAVE_S = 5.0
 _LOOK_S = 0.5
 _LONGEST_PAUSE = timedelta(minutes=1)
@@ -143,6 +145,7 @@ def _direct(
     """Tell every machine what to do, and ask for those that are missing."""
     services = layout.services(ground.render, spec, {node: port.address for node, port in ports.items()})
     there = {one.node for one in standing if one.cluster == spec.id and not one.leaving}
+    wanted = []
     for node in spec.nodes:
         orders = layout.orders(spec, node, services[node.name])
         if node.name in there:
@@ -151,8 +154,19 @@ def _direct(
         place = places.find(node, standing)
         token = ground.desk.invite(spec.id, node.name, ground.settings.join_within)
         ground.desk.direct(spec.id, node.name, orders)
-        user_data = ground.user_data(ground.desk.url, spec.id, node.name, token)
-        ground.machines.create(spec.id, node.name, ports[node.name].id, user_data, place)
+        user_data = _user_data(ground, spec.id, node.name, token)
+        wanted.append((spec.id, node.name, ports[node.name].id, user_data, place))
+    with ThreadPoolExecutor(_REQUESTS, thread_name_prefix="almanac-machines") as pool:
+        list(pool.map(lambda machine: ground.machines.create(*machine), wanted))
+
+
+def _user_data(ground: Ground, cluster: str, node: str, token: str) -> str:
+    try:
+        return ground.user_data(ground.desk.url, cluster, node, token)
+    except OSError as error:
+        raise Temporary(f"The certificate authority's file can't be read: {error}") from error
+    except ValueError as error:
+        raise Permanent(str(error)) from error
 
 
 class _Places:

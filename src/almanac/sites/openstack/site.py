@@ -22,7 +22,7 @@ from almanac.sites.openstack.machines import Machines
 from almanac.sites.openstack.network import Network
 from almanac.sites.openstack.records import Records
 from almanac.sites.openstack.settings import LeaseKind, OpenStackSettings
-from almanac.sites.openstack.user_data import render as render_user_data
+from almanac.sites.openstack.user_data import render
 from almanac.spark.services import services_for
 
 _FRESH = timedelta(seconds=1)
@@ -41,8 +41,8 @@ class OpenStackSite:
         desk: where machines get their orders and report.
         state: a directory of this site's own; made if missing.
         clock: aware UTC.
-        render: what runs on a node.
-        user_data: what a machine's first boot does.
+        services: what runs on a node.
+        user_data: what a machine's first boot does; None: it starts the agent.
     """
 
     def __init__(
@@ -52,8 +52,8 @@ class OpenStackSite:
         desk: NodeDesk,
         state: Path,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-        render: Render = services_for,
-        user_data: UserData = render_user_data,
+        services: Render = services_for,
+        user_data: UserData | None = None,
     ) -> None:
         self._name = name
         self._clock = clock
@@ -72,8 +72,8 @@ class OpenStackSite:
             desk=desk,
             records=Records(state),
             doors=Doors(state),
-            render=render,
-            user_data=user_data,
+            render=services,
+            user_data=user_data or _agents(settings),
             clock=clock,
             began=clock(),
         )
@@ -173,3 +173,13 @@ class OpenStackSite:
 
     def _ours(self) -> Resources:
         return sum((one.resources for one in self._ground.machines.all()), Resources())
+
+
+def _agents(settings: OpenStackSettings) -> UserData:
+    """User-data that starts the agent, which trusts the authority that the settings name."""
+
+    def rendered(url: str, cluster: str, node: str, join_token: str) -> str:
+        ca = settings.ca_file.read_text() if settings.ca_file else ""
+        return render(url, cluster, node, join_token, ca=ca)
+
+    return rendered

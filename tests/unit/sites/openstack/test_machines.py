@@ -13,6 +13,8 @@ from almanac.sites.openstack import layout
 from almanac.sites.openstack.machines import parse
 from almanac.sites.openstack.network import spans
 from almanac.sites.openstack.relay import parse as parse_door
+from almanac.sites.openstack.settings import OpenStackSettings
+from almanac.sites.openstack.site import OpenStackSite
 from almanac.spark.services import services_for
 
 SERVER = {
@@ -97,3 +99,13 @@ def test_orders_are_orders_and_the_last_ones_hold_no_secret():
 def test_a_door_leads_to_a_host_and_port():
     assert parse_door("5=10.0.0.7:15002") == (5, "10.0.0.7", 15002)
     assert parse_door("5=2001:db8::7:15002") == (5, "2001:db8::7", 15002)
+
+
+def test_machines_are_told_which_authority_to_trust(tmp_path):
+    (tmp_path / "ca.pem").write_text("-----BEGIN CERTIFICATE-----")
+    settings = OpenStackSettings("sky", "debian", ca_file=tmp_path / "ca.pem")
+    site = OpenStackSite("sky", settings, None, tmp_path / "state")
+    text = site._ground.user_data("https://almanac.example.org", "c-1", "head", "almj_token")
+    assert "BEGIN CERTIFICATE" in text
+    plain = OpenStackSite("sky", replace(settings, ca_file=None), None, tmp_path / "state")
+    assert "CERTIFICATE" not in plain._ground.user_data("https://almanac.example.org", "c-1", "head", "almj_token")
