@@ -37,7 +37,7 @@ def stop(ground: Ground, handle: Handle) -> Iterator[Handle]:
         ground.machines.delete(machine)
     gone(ground, [one for one in ground.machines.all() if one.cluster == cluster])
     yield handle
-    for port in ground.network.ports(cluster).values():
+    for port in ground.network.all_ports(cluster):
         ground.network.remove_port(port)
     ground.network.remove_group(cluster)
     ground.doors.shut(cluster)

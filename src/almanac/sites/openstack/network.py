@@ -71,10 +71,13 @@ class Network:
 
     def ports(self, cluster: str) -> dict[str, Port]:
         """A cluster's ports by node."""
+        return {port.node: port for port in self.all_ports(cluster)}
+
+    def all_ports(self, cluster: str) -> list[Port]:
+        """A cluster's ports; a node has several when the answer to a request was lost."""
         prefix = f"{self._prefix}{cluster}/"
         found = self._cloud.call("network", "GET", "/ports", "list ports")["ports"]
-        ours = [_port(port) for port in found if str(port["name"]).startswith(prefix)]
-        return {port.node: port for port in ours}
+        return [_port(port) for port in found if str(port["name"]).startswith(prefix)]
 
     def port(self, cluster: str, node: str, group: str) -> Port:
         """Make one machine's port."""

@@ -25,8 +25,8 @@ from almanac.sites.openstack.settings import LeaseKind, OpenStackSettings
 from almanac.sites.openstack.user_data import render
 from almanac.spark.services import services_for
 
-_FRESH = timedelta(seconds=1)
-"""While something is built the loop looks five times a second; the cloud is asked once."""
+_FRESH = timedelta(seconds=0.5)
+"""While something is built the loop looks five times a second; the cloud is asked twice."""
 _ORPHANS_EVERY = timedelta(minutes=1)
 
 
@@ -94,7 +94,7 @@ class OpenStackSite:
         return self._ground.capacity.look(self._name)
 
     def observe(self) -> Observation:
-        """All leases and clusters that carry this Almanac's name; at most a second old."""
+        """All leases and clusters that carry this Almanac's name; at most half a second old."""
         with self._lock:
             changes, seen = self._changes, self._seen
         if seen is not None and self._clock() - seen.began < _FRESH:
