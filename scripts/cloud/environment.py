@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from scripts.cloud.errors import CloudError
 from scripts.cloud.stack import ROOT
 from scripts.setup import CLOUD, uv_settings
 
+_KEPT_S = 14 * 86400.0
 LOCK = ROOT / "requirements" / "openstack.txt"
 
 
@@ -73,14 +75,24 @@ def once(place: Path) -> Iterator[bool]:
     """Whether something in the cache must still be made: by us alone, from nothing; it is made when it has ``made``."""
     place.parent.mkdir(parents=True, exist_ok=True)
     if (place / "made").exists():
+        (place / "made").touch()
         yield False
         return
     with place.with_name(f"{place.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         wanted = not (place / "made").exists()
-        if wanted and place.exists():
-            shutil.rmtree(place)
+        if wanted:
+            shutil.rmtree(place, ignore_errors=True)
+            _forget_old(place)
         yield wanted
+
+
+def _forget_old(place: Path) -> None:
+    """Remove what has come before this and wasn't used for a while."""
+    kind = place.name.partition("-")[0]
+    for made in place.parent.glob(f"{kind}-*/made"):
+        if time.time() - made.stat().st_mtime > _KEPT_S:
+            shutil.rmtree(made.parent, ignore_errors=True)
 
 
 def _install(place: Path) -> None:

@@ -7,11 +7,10 @@ import shutil
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from scripts.cloud import broker, configuration, contents, database, environment, identity, processes, services
+from scripts.cloud import broker, configuration, contents, database, environment, identity, processes, seed, services
 from scripts.cloud.errors import CloudError
 from scripts.cloud.services import Service
 from scripts.cloud.stack import Stack, load, plan
@@ -81,8 +80,7 @@ def _end(stack: Stack) -> None:
     """Nothing of it is worth a graceful end: the next cloud begins anew."""
     stack.clouds_yaml.unlink(missing_ok=True)
     processes.end(stack)
-    seeding = replace(stack, mark=f"{stack.mark}-seed")
-    processes.end(seeding)
+    processes.end(seed.at_work(stack))
     shutil.rmtree(stack.data, ignore_errors=True)
     shutil.rmtree(stack.etc, ignore_errors=True)
 
@@ -94,7 +92,7 @@ def _steps(stack: Stack) -> list[Step]:
         Step("broker", partial(broker.start, stack)),
         Step("environment", environment.make_venv),
         Step("configuration", partial(configuration.write, stack), ("environment",)),
-        Step("schemas", partial(database.copy_seed, stack), ("configuration",)),
+        Step("schemas", partial(seed.copy, stack), ("configuration",)),
         Step("database", partial(database.start, stack), ("schemas",)),
         Step("administrator", partial(identity.bootstrap, stack), ("database",)),
         _service(stack, services.KEYSTONE, "database"),
