@@ -162,7 +162,9 @@ def _booting(settings: Settings, trial: Trial, wanted: CloudSettings, clock: Clo
     nodes = Nodes(database, Vault.at(settings.state / "secret.key"), clock, storage_of(settings))
     desk = nodes.desk(f"{wanted.name}.check", settings.url_for(wanted))
     state = settings.state / "openstack" / f"{wanted.name}.check"
-    return Booting(trial, OpenStackSite(wanted.name, wanted.site, desk, state, clock), desk)
+    # The check gives a machine up itself, and says more than the site would.
+    patient = replace(wanted.site, join_within=wanted.join_within * 2)
+    return Booting(trial, OpenStackSite(wanted.name, patient, desk, state, clock), desk)
 
 
 def storage_of(settings: Settings) -> Path:

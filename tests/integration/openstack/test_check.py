@@ -206,8 +206,34 @@ def test_a_network_that_is_not_there(tenant):
     finding = found(trial(tenant.settings(network="nowhere")), "network")["network"]
     assert finding.outcome is Outcome.FAILED
     assert "nowhere" in finding.says
-    outside = found(trial(tenant.settings(floating_network="public")), "network")["network"]
-    assert "reached from outside at 198.51.100." in outside.says
+    assert "'network'" in finding.mend
+
+
+@pytest.fixture
+def router(tenant):
+    """Joins the project's network to the outside, once it is called."""
+    network, made = tenant.running.admin.network, []
+
+    def join() -> None:
+        gateway = {"network_id": network.find_network("public").id}
+        made.append(network.create_router(project_id=tenant.project.id, external_gateway_info=gateway))
+        subnet = next(network.subnets(project_id=tenant.project.id))
+        network.add_interface_to_router(made[0], subnet=subnet.id)
+
+    yield join
+    for one in made:
+        for port in network.ports(device_id=one.id, device_owner="network:router_interface"):
+            network.remove_interface_from_router(one, port=port.id)
+        network.delete_router(one)
+
+
+def test_an_address_outside_needs_a_router(tenant, router):
+    settings = tenant.settings(floating_network="public")
+    lacking = found(trial(settings), "network")["network"]
+    assert lacking.outcome is Outcome.FAILED
+    assert "Does a router join it to 'public'?" in lacking.mend
+    router()
+    assert "reached from outside at 198.51.100." in found(trial(settings), "network")["network"].says
     assert tenant.left() == ""
 
 
@@ -262,7 +288,8 @@ class Agent:
 def boot(tenant, nodes, tmp_path, *, calls: bool) -> Finding:
     settings = tenant.settings(join_within=timedelta(seconds=90 if calls else 5))
     desk = nodes.desk("east.check", "http://10.0.0.1:8484")
-    site = OpenStackSite("east", settings, desk, tmp_path / "site", clock, user_data=Agent(nodes, calls=calls))
+    patient = replace(settings, join_within=settings.join_within * 2)
+    site = OpenStackSite("east", patient, desk, tmp_path / "site", clock, user_data=Agent(nodes, calls=calls))
     booting = Booting(trial(settings), site, desk)
     finding = carried_out(next(booting.steps()))
     site.close()

@@ -43,10 +43,17 @@ class Making:
         try:
             port = network.port(name, "head", network.group(name, ()))
             outside = network.floating(port)
+        except Permanent as refused:
+            return Finding(Outcome.FAILED, str(refused), self._network_mend())
         finally:
             _remove(network, name)
         says = f"A machine would get the address {port.address}"
         return Finding(Outcome.OK, f"{says}, reached from outside at {outside}." if outside else f"{says}.")
+
+    def _network_mend(self) -> str:
+        outside = self._trial.settings.floating_network
+        router = f" Does a router join it to '{outside}'?" if outside else ""
+        return f"You: is 'network' the one that machines are to be in?{router} Otherwise {ADMINISTRATOR.lower()}."
 
     def _lease(self) -> Finding:
         if not self._trial.reserved:
