@@ -57,9 +57,13 @@ def add(
 ) -> None:
     """Add an OpenStack cloud: write it into almanac.toml, once its entry in clouds.yaml is found."""
     from almanac.cli.settings_file import add_site
-    from almanac.settings import state_directory
+    from almanac.settings import load, state_directory
 
+    directory = state_directory(state)
     found = _entry(cloud, clouds_file)
+    if not (public_url or load(state=directory).public_url):
+        hint = "--public-url https://almanac.example.org (or public_url in almanac.toml, for all clouds)."
+        raise BadRequest("Say where the cloud's machines reach this Almanac.", hint=hint)
     given = {
         "name": site,
         "cloud": cloud,
@@ -73,7 +77,6 @@ def add(
         "price_per_core_hour": price,
         "public_url": public_url,
     }
-    directory = state_directory(state)
     path = directory / "almanac.toml"
     table = {key: value for key, value in given.items() if value}
     add_site(path, "openstack", table, directory)

@@ -100,7 +100,7 @@ def test_a_file_that_almanac_would_not_find_is_written_down_with_its_path(home, 
     [
         ((*ADD[:4], "nowhere", *ADD[5:]), ("has no entry 'nowhere'. It has: east-cloud, west-cloud.", "--cloud")),
         ((*ADD, "--clouds-file", "missing.yaml"), ("There is no clouds.yaml at missing.yaml", "--clouds-file")),
-        (ADD[:7], ("don't know where Almanac is", "settings")),
+        (ADD[:7], ("Say where the cloud's machines reach this Almanac.", "--public-url")),
         ((*ADD[:5], *ADD[7:]), ("images can't be listed", "--image")),
     ],
 )
