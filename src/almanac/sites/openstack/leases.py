@@ -24,6 +24,7 @@ from almanac.sites.openstack.settings import LeaseKind, OpenStackSettings
 
 Parts = Mapping[str, Sequence[BlazarLease]]
 """Leases of one order by their flavor's label."""
+_AGAIN = timedelta(minutes=1)
 _AUTOMATIC = (LeaseKind.FLAVOR, LeaseKind.INSTANCE, LeaseKind.HOST)
 
 
@@ -62,7 +63,7 @@ class Leases:
         Raises:
             NoRoom: one of its flavors can't be had; what this call made is given back.
             Permanent: it is over before it could begin, or the cloud refuses it.
-            Temporary: the cloud is in trouble; the next call goes on from here.
+            Temporary: the cloud is in trouble, or has no room for more of what runs already; the next call goes on.
         """
         if order.window.end <= self._clock():
             raise Permanent(f"The lease {order.id} ends {order.window.end:%Y-%m-%d %H:%M} UTC, before it could begin.")
@@ -161,8 +162,12 @@ class Leases:
                 name = label(flavor.name)
                 group = Group(self._blazar, partial(self._create, order.id, flavor), made, self._clock)
                 group.converge(parts.get(name, ()), window, wanted.groups[name])
-        except (NoRoom, Permanent):
+        except (NoRoom, Permanent) as refusal:
             self._compensate(order.id, made, before)
+            if before is not None and before.held and before.window.contains(self._clock()):
+                # People are at work in it: that it can't be longer or larger is no reason to take it from them.
+                why = str(refusal).rstrip(".")
+                raise Temporary(f"{why}. What is held stays, and the rest is asked for again.", _AGAIN) from refusal
             raise
         for name in parts.keys() - wanted.groups.keys():
             end(self._blazar, parts[name])

@@ -109,13 +109,23 @@ def test_all_or_nothing(case):
 
 
 def test_what_was_held_stays_when_more_can_not_be_had(case):
+    case.hold(LATER)
+    case.stage.trouble = [NoRoom("Not enough hosts available")] * 2
+    with pytest.raises(NoRoom):
+        case.hold(replace(LATER, nodes=(HEAD, WORKER, replace(WORKER, name="worker-2"))))
+    assert case.seen().whole
+    assert sorted(one.amount for one in case.stage.there if one.usable) == [1, 1]
+
+
+def test_what_runs_is_not_lost_because_more_can_not_be_had(case):
     case.hold()
     case.stage.trouble = [NoRoom("Not enough hosts available")]
-    second = replace(WORKER, name="worker-2")
-    with pytest.raises(NoRoom):
-        case.hold(replace(ORDER, nodes=(HEAD, WORKER, second)))
-    assert case.seen().whole
+    with pytest.raises(Temporary, match=r"Not enough hosts available\. What is held stays"):
+        case.hold(replace(ORDER, nodes=(HEAD, WORKER, replace(WORKER, name="worker-2"))))
+    assert (case.seen().whole, case.seen().state) == (True, LeaseState.ACTIVE)
     assert len(case.stage.there) == 2
+    case.hold(replace(ORDER, nodes=(HEAD, WORKER, replace(WORKER, name="worker-2"))))
+    assert len(case.stage.there) == 3
 
 
 def test_the_first_kind_that_the_cloud_knows_is_used_and_remembered(case):
