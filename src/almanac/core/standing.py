@@ -31,7 +31,7 @@ class Outlook:
     leased: Sequence[int]
 
 
-def change(outlook: Outlook, in_use: int, waiting: int, flexible: int) -> int:
+def change(outlook: Outlook, in_use: int, waiting: int, flexible: int, starting: int = 0) -> int:
     """Slots to start (above 0) or to give back (below 0).
 
     Args:
@@ -39,17 +39,19 @@ def change(outlook: Outlook, in_use: int, waiting: int, flexible: int) -> int:
         in_use: slots that sessions without a booking use.
         waiting: slots that are waited for.
         flexible: slots held beside leases, starting ones included.
+        starting: of these, the ones that aren't of use before the last step.
     """
-    spare = flexible
-    lacking = 0
+    spare = flexible - starting
+    lacking = -flexible
     running = in_use + waiting
     for booked, ending, headroom, leased in zip(
         outlook.booked, outlook.ending, outlook.headroom, outlook.leased, strict=True
     ):
         running -= ending
+        # Of what the step before lacked: what is starting counts only at the last step.
+        spare = min(spare, -lacking - starting)
         lacking = booked + running + headroom - leased - flexible
-        spare = min(spare, -lacking)
-    return lacking if lacking > 0 else -max(0, spare)
+    return lacking if lacking > 0 else -max(0, min(spare, -lacking))
 
 
 def steady(changes: Sequence[int]) -> int:

@@ -64,14 +64,20 @@ class Clairvoyant:
         sessions = traffic.sessions
         self._ahead = range(-(-market.start_s // MINUTE_S) + 2)
         minutes = traffic.hours * 60 + len(self._ahead) + 1
-        self._came: Ints = np.bincount(sessions.arrival // MINUTE_S, weights=sessions.size, minlength=minutes).astype(
-            int
-        )
+        came = np.bincount(sessions.arrival // MINUTE_S, weights=sessions.size, minlength=minutes)
+        on_the_minute = sessions.arrival % MINUTE_S == 0
+        sizes = sessions.size * on_the_minute
+        # By the time of a decision, who came on that very minute has come.
+        self._past: Ints = np.bincount(sessions.arrival // MINUTE_S, weights=sizes, minlength=minutes).astype(int)
+        self._came: Ints = came.astype(int)
 
     def decide(self, engine: Engine) -> int:
         """Be ready for what will come until the next start could be."""
         minute = engine.minute
-        coming = list(accumulate(self._came[minute : minute + len(self._ahead)].tolist()))
+        first, *later = self._came[minute : minute + len(self._ahead)].tolist()
+        coming = list(accumulate(later, initial=first - int(self._past[minute])))
         ending = [0, *engine.ending[minute + 1 : minute + len(self._ahead)]]
         nothing = [0] * len(coming)
-        return change(Outlook(nothing, ending, coming, nothing), engine.in_use, engine.waiting, engine.slots.flexible)
+        slots = engine.slots
+        outlook = Outlook(nothing, ending, coming, nothing)
+        return change(outlook, engine.in_use, engine.waiting, slots.flexible, slots.starting)

@@ -46,7 +46,7 @@ class Dials:
 
     at_once: float = 0.995
     floor: int = 0
-    dispersion: float = 0.5
+    dispersion: float = 0.25
     premium: float = 1.0
     missing: float = 30.0
 
@@ -93,7 +93,7 @@ class Almanac:
             self._headroom,
             list(accumulate(slots.coming[minute + 1 : end], initial=slots.leased)),
         )
-        self._changes.append(change(outlook, engine.in_use, engine.waiting, slots.flexible))
+        self._changes.append(change(outlook, engine.in_use, engine.waiting, slots.flexible, slots.starting))
         return steady(self._changes)
 
     def _hour(self, engine: Engine, hour: int) -> None:

@@ -56,6 +56,11 @@ class Slots:
         self._bought = 0
         self._random = Random(f"starts {market.seed}")  # noqa: S311 (a simulation)
 
+    @property
+    def starting(self) -> int:
+        """Slots that are asked for and not ready."""
+        return self.flexible + self.leased - self.ready
+
     def start(self, wanted: int, now: int) -> None:
         """Start slots on demand, as many as the cap and the quota leave."""
         market = self._market

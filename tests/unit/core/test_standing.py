@@ -41,6 +41,13 @@ def test_change(outlook, in_use, waiting, flexible, expected):
     assert change(outlook, in_use, waiting, flexible) == expected
 
 
+def test_a_ready_slot_is_not_given_back_for_one_that_is_only_starting():
+    outlook = Outlook(NONE, NONE, [1, 1, 1], NONE)
+    assert change(outlook, 4, 0, 8, starting=2) == -1
+    assert change(outlook, 4, 0, 8, starting=3) == 0
+    assert change(outlook, 4, 0, 5, starting=5) == 0
+
+
 def test_slots_are_started_at_once_and_given_back_only_when_spare_for_a_while():
     assert steady([0, -2, 3]) == 3
     assert steady([-4, -1, -3]) == -1

@@ -86,7 +86,7 @@ def test_a_booking_that_does_not_fit_the_quota_comes_unbooked():
 
 @pytest.mark.parametrize("market", [MARKET, PLANNED], ids=["on demand", "planned"])
 def test_ours_keeps_its_promise_and_costs_less_than_the_others(market):
-    found = traffic(made(42, rate=12.0))
+    found = traffic(made(24, rate=10.0))
     table = compare(found, market, usual_week, 0, Dials(at_once=0.98))
     rows = table.rows
     assert rows["almanac"].at_once > 0.95
@@ -96,10 +96,12 @@ def test_ours_keeps_its_promise_and_costs_less_than_the_others(market):
 
 
 def test_plans_are_bought_where_slots_on_demand_are_few():
-    engine = Engine(traffic(made(21, rate=12.0)), PLANNED, Almanac(PLANNED, usual_week, 0))
-    result = engine.run()
-    assert result.at_once > 0.9
-    assert engine.slots.starts > 0
+    found = traffic(made(18, rate=12.0))
+    engine = Engine(found, PLANNED, Almanac(PLANNED, usual_week, 0))
+    engine.run()
+    late = found.sessions.arrival > 9 * 86400
+    waited = np.array(engine.waited)[late]
+    assert (waited == 0).mean() > 0.95
 
 
 def test_the_same_seed_gives_the_same_result():
@@ -111,9 +113,9 @@ def test_the_same_seed_gives_the_same_result():
 
 @pytest.mark.parametrize("market", [MARKET, PLANNED], ids=["on demand", "planned"])
 def test_shuffling_the_future_changes_no_past_decision(market):
-    """Two traces that are the same for two weeks: every minute of these, the same is held."""
-    cut = 14 * 86400
-    one, other = (decided(shuffled(made(21), cut, seed), market) for seed in (1, 2))
+    """Two traces that are the same for ten days: every minute of these, the same is held."""
+    cut = 10 * 86400
+    one, other = (decided(shuffled(made(14), cut, seed), market) for seed in (1, 2))
     assert one[: cut // 60].tolist() == other[: cut // 60].tolist()
     assert one.tolist() != other.tolist()
 
@@ -128,6 +130,13 @@ def shuffled(sessions: Sessions, cut: int, seed: int) -> Sessions:
     late = arrival > cut
     arrival[late] = np.sort(random.integers(cut + 1, arrival[-1] + 1, late.sum()))
     return Sessions(sessions.origin, arrival, sessions.duration, sessions.size, sessions.group)
+
+
+def test_who_knows_the_future_lets_nobody_wait_and_holds_little():
+    found = traffic(made(8)).unbooked()
+    result = Engine(found, MARKET, Clairvoyant(found, MARKET)).run()
+    assert result.at_once == 1
+    assert result.utilisation > 0.8
 
 
 def test_bisection_finds_the_least_that_is_enough():
