@@ -92,7 +92,7 @@ def test_ours_keeps_its_promise_and_costs_less_than_the_others(market):
     assert rows["almanac"].at_once > 0.95
     assert rows["almanac"].slot_hours < rows["static_equal"].slot_hours <= rows["static_peak"].slot_hours
     assert rows["clairvoyant"].slot_hours < rows["almanac"].slot_hours
-    assert rows["static_peak"].at_once == 1.0
+    assert rows["static_peak"].at_once == rows["clairvoyant"].at_once == 1.0
 
 
 def test_plans_are_bought_where_slots_on_demand_are_few():
