@@ -272,6 +272,7 @@ class Booking(Out):
     approval: str = Field(
         description="Why it needs an approval, for which it waits while it is offered; empty: it needs none."
     )
+    series: str | None = Field(description="The series that it is an occurrence of.")
 
 
 class Bookings(Out):

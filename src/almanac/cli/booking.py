@@ -161,6 +161,7 @@ def show(booking: BookingId, json: Json = False) -> None:
             ("Warning", found.warning),
             ("Trouble", found.reason),
             ("Needs approval", found.approval),
+            ("Series", found.series),
             ("Profile", words.place(found)),
             ("Seats, workers", f"{found.seats}, {found.workers}"),
             ("Project, owner", f"{found.project}, {found.owner}"),

@@ -186,6 +186,7 @@ class Booking:
         price_per_hour: of all its nodes, in the operator's unit.
         why: why it is at its site; told once, when it is made.
         approval: why it needs an approval, for which it waits while it is offered; empty when it needs none.
+        series: the series that it is an occurrence of; None for one on its own.
     """
 
     id: str
@@ -212,6 +213,7 @@ class Booking:
     price_per_hour: float = 0
     why: str = ""
     approval: str = ""
+    series: str | None = None
 
     @property
     def live(self) -> bool:

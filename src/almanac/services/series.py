@@ -35,6 +35,7 @@ from almanac.services.series_state import known, live, view_of, visible_series, 
 from almanac.services.series_views import Finding, PlanView, SeriesView, VerdictView, plan_of, verdict
 from almanac.services.views import BookingView
 from almanac.storage.database import Database
+from almanac.storage.rows import EventRow
 from almanac.storage.unit import Unit
 
 
@@ -152,6 +153,7 @@ class SeriesDesk:
             plan = plan_of(verdicts)
             _check(plan, policy)
             joint.unit.series.add(series, booked)
+            _tell(joint.unit, series, now, "series_booked", plan.summary, caller.person)
             return view_of(joint.unit, series, now, plan)
 
     def _book(
@@ -200,7 +202,9 @@ class SeriesDesk:
         with self._calendars.changing_all(now) as joint:
             plan = self._edit(joint, caller, series_id, change, now)
             _check(plan, policy)
-            view = view_of(joint.unit, known(joint.unit, series_id), now, plan)
+            series = known(joint.unit, series_id)
+            _tell(joint.unit, series, now, "series_edited", plan.summary, caller.person)
+            view = view_of(joint.unit, series, now, plan)
         self._notify()
         return view
 
@@ -266,7 +270,9 @@ class SeriesDesk:
                         self._bookings.cancel_in(change, booking.id, now, caller.person)
                 joint.unit.series.replace_occurrence(series_id, replace(each, left_out=True))
                 verdicts.append(verdict(each, Finding.CANCELLED))
-            view = view_of(joint.unit, series, now, plan_of(verdicts))
+            plan = plan_of(verdicts)
+            _tell(joint.unit, series, now, "series_cancelled", plan.summary, caller.person)
+            view = view_of(joint.unit, series, now, plan)
         self._notify()
         return view
 
@@ -323,6 +329,12 @@ def _check(plan: PlanView, policy: Policy) -> None:
         hint="Take those that fit, or choose another time. " * bool(plan.fitting) + first.hint,
         details={"verdicts": verdicts},
     )
+
+
+def _tell(unit: Unit, series: Series, now: datetime, kind: str, message: str, actor: str) -> None:
+    """An event for the series' person, beside those of its bookings; ``data`` names them, and the series."""
+    data = {"series": series.id, "person": series.owner}
+    unit.events.append(EventRow(now, kind, actor, message, project=series.project, data=data))
 
 
 def _request(series: Series, each: Occurrence) -> BookingRequest:

@@ -27,7 +27,7 @@ class Showing:
 
     def one(self, unit: Unit, booking: Booking, now: datetime) -> BookingView:
         """The view of one booking."""
-        return self._view(booking, unit.clusters.for_booking(booking.id), now)
+        return self.many(unit, [booking], now)[0]
 
     def made(self, booking: Booking, cluster: ClusterRow | None, now: datetime, why: str) -> BookingView:
         """The view of a booking that was just made, with its cluster if it has one, and why it is at its site."""
@@ -36,7 +36,9 @@ class Showing:
     def many(self, unit: Unit, bookings: Sequence[Booking], now: datetime) -> list[BookingView]:
         """The views of several bookings, in their order."""
         clusters: Mapping[str, ClusterRow] = unit.clusters.for_bookings([booking.id for booking in bookings])
-        return [self._view(booking, clusters.get(booking.id), now) for booking in bookings]
+        series = unit.series.of_bookings([booking.id for booking in bookings])
+        views = [self._view(booking, clusters.get(booking.id), now) for booking in bookings]
+        return [replace(view, series=series.get(view.id)) for view in views]
 
     def _view(self, booking: Booking, cluster: ClusterRow | None, now: datetime) -> BookingView:
         state = status(booking, cluster.phase if cluster else None, now)

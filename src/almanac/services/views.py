@@ -33,6 +33,7 @@ class BookingView:
         price_per_hour: of all its nodes, in the operator's unit.
         why: why it is at this site, told once, when it is made; empty where there was no choice.
         approval: why it needs an approval, for which it waits while it is offered; empty when it needs none.
+        series: the series that it is an occurrence of; None for one on its own.
     """
 
     id: str
@@ -59,6 +60,7 @@ class BookingView:
     price_per_hour: float = 0.0
     why: str = ""
     approval: str = ""
+    series: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

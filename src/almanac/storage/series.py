@@ -17,7 +17,6 @@ from almanac.storage.tables import occurrences, series
 _S, _O = series.c, occurrences.c
 _BY_ID = by_key(series)
 _OCCURRENCES = select(occurrences).where(_O.series_id == bindparam("key")).order_by(_O.date)
-_OF_BOOKING = select(_O.series_id).where(_O.booking_id == bindparam("key"))
 _ADD_OCCURRENCE = insert(occurrences)
 _REPLACE_OCCURRENCE = update(occurrences).where(_O.series_id == bindparam("key"), _O.date == bindparam("day"))
 _REPLACE = update(series).where(_S.id == bindparam("key"))
@@ -69,9 +68,10 @@ class AllSeries(Repository):
             statement = statement.where(_S.project.in_(sorted(projects)))
         return [Series(*row) for row in self._connection.execute(statement)]
 
-    def of_booking(self, booking_id: str) -> str | None:
-        """The series that a booking belongs to; None if it is on its own."""
-        return self._rows(_OF_BOOKING, key=booking_id).scalar_one_or_none()
+    def of_bookings(self, ids: Collection[str]) -> dict[str, str]:
+        """The series that bookings belong to, by booking; those on their own are left out."""
+        found = select(_O.booking_id, _O.series_id).where(self._among(_O.booking_id, ids))
+        return {row.booking_id: row.series_id for row in self._connection.execute(found)}
 
 
 def _values(each: Occurrence) -> dict[str, Any]:

@@ -47,6 +47,7 @@ def test_a_booking_shows_every_field_with_times_in_utc(world):
         "price_per_hour": 0.0,
         "why": "",
         "approval": "",
+        "series": None,
     }
 
 

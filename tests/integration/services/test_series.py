@@ -71,8 +71,22 @@ def test_ten_stays_ten_across_daylight_saving(rig):
     assert states(made) == ["booked"] * 5
     for each in made.occurrences:
         booking = rig.app.bookings.get(ADA, each.booking, rig.clock())
-        assert (booking.start, booking.end) == (each.start, each.end)
+        assert (booking.start, booking.end, booking.series) == (each.start, each.end, made.id)
     sound(rig)
+
+
+def test_what_became_of_a_series_is_told_once(rig):
+    made = make(rig)
+    rig.app.series.edit(ADA, made.id, SeriesChange(Scope.ALL, None, Edit(seats=1)), WHAT_FITS, rig.clock())
+    rig.app.series.cancel(LENA, made.id, Scope.ALL, None, rig.clock())
+    with rig.app.database.read() as unit:
+        told = [event for event in unit.events.since(0) if event.data.get("series") == made.id]
+    assert [(event.kind, event.actor, event.message) for event in told] == [
+        ("series_booked", "ada", "5 of 5 fit."),
+        ("series_edited", "ada", "5 of 5 fit."),
+        ("series_cancelled", "lena", "5 of 5 are cancelled."),
+    ]
+    assert {event.data["person"] for event in told} == {"ada"}
 
 
 def test_a_plan_says_for_each_date_what_would_become_of_it_and_keeps_nothing(rig):
