@@ -190,6 +190,9 @@ def test_an_edit_that_does_not_fit_leaves_the_old_booking(rig):
     assert after.occurrences[1] == made.occurrences[1]
     assert after.occurrences[0].end - after.occurrences[0].start == 4 * HOUR
     sound(rig)
+    other = rig.another()  # which knows of claims only what the database has
+    assert rig.app.series.plan(ADA, asked(), rig.clock()) == other.series.plan(ADA, asked(), rig.clock())
+    other.database.close()
     with pytest.raises(NoCapacity):
         rig.app.series.edit(
             ADA, made.id, SeriesChange(Scope.ALL, None, Edit(length=5 * HOUR)), ALL_OR_NOTHING, rig.clock()
