@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
-from almanac.core.errors import AlmanacError, NoCapacity, WrongState
+from almanac.core.errors import AlmanacError, WrongState
 from almanac.core.series import (
     Edit,
     Occurrence,
@@ -26,16 +26,24 @@ from almanac.core.series import (
 )
 from almanac.services.bookings import Bookings
 from almanac.services.calendars import Calendars, Joint
-from almanac.services.caller import Caller, Role
+from almanac.services.caller import Caller
 from almanac.services.catalogue import Catalogue
 from almanac.services.lookup import new_id
 from almanac.services.making import Maker
-from almanac.services.requests import BookingRequest, check_duration, project_for
-from almanac.services.series_state import known, live, view_of, visible_series, was_cancelled
-from almanac.services.series_views import Finding, PlanView, SeriesView, VerdictView, plan_of, verdict
-from almanac.services.views import BookingView
+from almanac.services.requests import check_duration, project_for
+from almanac.services.series_state import (
+    as_booked,
+    known,
+    live,
+    on_behalf,
+    request_for,
+    tell_of_series,
+    view_of,
+    visible_series,
+    was_cancelled,
+)
+from almanac.services.series_views import Finding, PlanView, SeriesView, VerdictView, check_plan, plan_of, verdict
 from almanac.storage.database import Database
-from almanac.storage.rows import EventRow
 from almanac.storage.unit import Unit
 
 
@@ -151,9 +159,9 @@ class SeriesDesk:
         with self._calendars.changing_all(now) as joint:
             verdicts, booked = self._book(joint, caller, series, dates, now)
             plan = plan_of(verdicts)
-            _check(plan, policy)
+            check_plan(plan, policy)
             joint.unit.series.add(series, booked)
-            _tell(joint.unit, series, now, "series_booked", plan.summary, caller.person)
+            tell_of_series(joint.unit, series, now, "series_booked", plan.summary, caller.person)
             return view_of(joint.unit, series, now, plan)
 
     def _book(
@@ -172,10 +180,10 @@ class SeriesDesk:
         self, joint: Joint, caller: Caller, series: Series, wanted: Occurrence, now: datetime
     ) -> tuple[VerdictView, Occurrence]:
         try:
-            made = self._maker.make(caller, _request(series, wanted), now, joint=joint)
+            made = self._maker.make(caller, request_for(series, wanted), now, joint=joint)
         except AlmanacError as error:
             return verdict(wanted, Finding.REFUSED, error=error), replace(wanted, note=error.message)
-        return verdict(wanted, Finding.FITS, made), _as_booked(wanted, made)
+        return verdict(wanted, Finding.FITS, made), as_booked(wanted, made)
 
     # --- changing --------------------------------------------------------------------------------------------------------
 
@@ -201,9 +209,9 @@ class SeriesDesk:
         self._changeable(caller, series_id)
         with self._calendars.changing_all(now) as joint:
             plan = self._edit(joint, caller, series_id, change, now)
-            _check(plan, policy)
+            check_plan(plan, policy)
             series = known(joint.unit, series_id)
-            _tell(joint.unit, series, now, "series_edited", plan.summary, caller.person)
+            tell_of_series(joint.unit, series, now, "series_edited", plan.summary, caller.person)
             view = view_of(joint.unit, series, now, plan)
         self._notify()
         return view
@@ -220,7 +228,7 @@ class SeriesDesk:
         named = next((each for each in coming if each.date == change.day), coming[0])
         pairs = [(each, edited(each, named, change.edit, series.zone)) for each in coming]
         verdicts = [verdict(each, Finding.STAYS) for each in begun]
-        behalf = _on_behalf(caller, series)
+        behalf = on_behalf(caller, series)
         for before, after in in_order(pairs):
             verdicts.append(self._edit_one(joint, caller, behalf, series, before, after, now))
         return plan_of(verdicts)
@@ -245,10 +253,10 @@ class SeriesDesk:
                 if booking is not None:
                     with joint.changing(booking.site, now) as change:
                         self._bookings.cancel_in(change, booking.id, now, caller.person)
-                made = self._maker.make(behalf, _request(series, after), now, joint=joint)
+                made = self._maker.make(behalf, request_for(series, after), now, joint=joint)
         except AlmanacError as error:
             return verdict(replace(after, booking_id=before.booking_id), Finding.REFUSED, error=error)
-        joint.unit.series.replace_occurrence(series.id, _as_booked(after, made))
+        joint.unit.series.replace_occurrence(series.id, as_booked(after, made))
         return verdict(after, Finding.FITS, made)
 
     def cancel(self, caller: Caller, series_id: str, scope: Scope, day: date | None, now: datetime) -> SeriesView:
@@ -271,7 +279,7 @@ class SeriesDesk:
                 joint.unit.series.replace_occurrence(series_id, replace(each, left_out=True))
                 verdicts.append(verdict(each, Finding.CANCELLED))
             plan = plan_of(verdicts)
-            _tell(joint.unit, series, now, "series_cancelled", plan.summary, caller.person)
+            tell_of_series(joint.unit, series, now, "series_cancelled", plan.summary, caller.person)
             view = view_of(joint.unit, series, now, plan)
         self._notify()
         return view
@@ -311,50 +319,3 @@ class SeriesDesk:
         with self._database.read() as unit:
             found = unit.series.list(owner=caller.person if mine else None, projects=caller.projects)
             return [view_of(unit, each, now) for each in found]
-
-
-def _check(plan: PlanView, policy: Policy) -> None:
-    """Raise NoCapacity if so little fits that nothing is to be changed."""
-    refused = [each for each in plan.verdicts if each.finding is Finding.REFUSED]
-    if not refused or (plan.fitting and policy is Policy.WHAT_FITS):
-        return
-    first = refused[0]
-    verdicts = [
-        {"date": each.date.isoformat(), "finding": each.finding, "code": each.code, "message": each.message}
-        | {"alternatives": list(each.alternatives)}
-        for each in plan.verdicts
-    ]
-    raise NoCapacity(
-        f"{plan.summary} {first.date}: {first.message}",
-        hint="Take those that fit, or choose another time. " * bool(plan.fitting) + first.hint,
-        details={"verdicts": verdicts},
-    )
-
-
-def _tell(unit: Unit, series: Series, now: datetime, kind: str, message: str, actor: str) -> None:
-    """An event for the series' person, beside those of its bookings; ``data`` names them, and the series."""
-    data = {"series": series.id, "person": series.owner}
-    unit.events.append(EventRow(now, kind, actor, message, project=series.project, data=data))
-
-
-def _request(series: Series, each: Occurrence) -> BookingRequest:
-    return BookingRequest(
-        series.profile,
-        each.window.duration,
-        each.window.start,
-        each.seats,
-        series.project,
-        series.site,
-        series.title,
-        series.data,
-    )
-
-
-def _as_booked(wanted: Occurrence, made: BookingView) -> Occurrence:
-    return replace(wanted, booking_id=made.id, window=replace(wanted.window, start=made.start, end=made.end))
-
-
-def _on_behalf(caller: Caller, series: Series) -> Caller:
-    """The series' owner, with the approval of the lead or operator who changes it for them."""
-    role = Role.LEAD if caller.leads(series.project) else Role.MEMBER
-    return Caller(series.owner, roles={series.project: role})

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from almanac.core.bookings import Booking, BookingTarget, status
 from almanac.core.series import Occurrence, Series
-from almanac.services.caller import Caller, not_found
+from almanac.services.caller import Caller, Role, not_found
+from almanac.services.requests import BookingRequest
 from almanac.services.series_views import OccurrenceView, PlanView, SeriesView
-from almanac.storage.rows import ClusterRow
+from almanac.services.views import BookingView
+from almanac.storage.rows import ClusterRow, EventRow
 from almanac.storage.unit import Unit
 
 
@@ -92,3 +95,34 @@ def _occurrence(
         site,
         each.note,
     )
+
+
+def request_for(series: Series, each: Occurrence) -> BookingRequest:
+    """What booking an occurrence asks for."""
+    return BookingRequest(
+        series.profile,
+        each.window.duration,
+        each.window.start,
+        each.seats,
+        series.project,
+        series.site,
+        series.title,
+        series.data,
+    )
+
+
+def as_booked(wanted: Occurrence, made: BookingView) -> Occurrence:
+    """An occurrence with the booking that was made for it."""
+    return replace(wanted, booking_id=made.id, window=replace(wanted.window, start=made.start, end=made.end))
+
+
+def on_behalf(caller: Caller, series: Series) -> Caller:
+    """The series' owner, with the approval of the lead or operator who changes it for them."""
+    role = Role.LEAD if caller.leads(series.project) else Role.MEMBER
+    return Caller(series.owner, roles={series.project: role})
+
+
+def tell_of_series(unit: Unit, series: Series, now: datetime, kind: str, message: str, actor: str) -> None:
+    """An event for the series' person, beside those of its bookings; ``data`` names them, and the series."""
+    data = {"series": series.id, "person": series.owner}
+    unit.events.append(EventRow(now, kind, actor, message, project=series.project, data=data))

@@ -8,8 +8,8 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from almanac.core.errors import AlmanacError
-from almanac.core.series import Occurrence
+from almanac.core.errors import AlmanacError, NoCapacity
+from almanac.core.series import Occurrence, Policy
 from almanac.services.views import BookingView
 
 
@@ -145,3 +145,21 @@ def plan_of(verdicts: Sequence[VerdictView]) -> PlanView:
     said += [f"alternatives for {helped}"] if helped else []
     said += [f"{stay} {'has' if stay == 1 else 'have'} begun and {'stays' if stay == 1 else 'stay'}"] if stay else []
     return PlanView(ordered, len(good), len(asked), f"{'; '.join(said)}.")
+
+
+def check_plan(plan: PlanView, policy: Policy) -> None:
+    """Raise NoCapacity if so little fits that nothing is to be changed."""
+    refused = [each for each in plan.verdicts if each.finding is Finding.REFUSED]
+    if not refused or (plan.fitting and policy is Policy.WHAT_FITS):
+        return
+    first = refused[0]
+    verdicts = [
+        {"date": each.date.isoformat(), "finding": each.finding, "code": each.code, "message": each.message}
+        | {"alternatives": list(each.alternatives)}
+        for each in plan.verdicts
+    ]
+    raise NoCapacity(
+        f"{plan.summary} {first.date}: {first.message}",
+        hint="Take those that fit, or choose another time. " * bool(plan.fitting) + first.hint,
+        details={"verdicts": verdicts},
+    )

@@ -16,9 +16,8 @@ from almanac.core.errors import AlmanacError, BadWindow, NoCapacity, QuotaExceed
 from almanac.core.placement import Offer
 from almanac.core.waiting import MISSES, Outcome, Waiting, barred, in_its_way, in_line
 from almanac.core.windows import Window
-from almanac.services import lifecycle
 from almanac.services.calendars import Calendars, Joint
-from almanac.services.caller import Caller, Role, not_found
+from almanac.services.caller import Caller, Role
 from almanac.services.catalogue import Catalogue
 from almanac.services.choosing import Ask
 from almanac.services.finding import Finder
@@ -26,9 +25,8 @@ from almanac.services.lookup import new_id
 from almanac.services.making import Maker
 from almanac.services.requests import BookingRequest, check_duration, project_for, spoken, start_of
 from almanac.services.rules import Rules
+from almanac.services.waiting_state import WaitingView, close, tell, view_of_entry, visible_entry, words
 from almanac.storage.database import Database
-from almanac.storage.rows import EventRow
-from almanac.storage.unit import Unit
 
 log = logging.getLogger(__name__)
 
@@ -37,13 +35,6 @@ _PLACES = 5
 """Places at which to look for one that nobody ahead bars."""
 _AT_LEAST_EVERY = timedelta(minutes=1)
 """Even if no claim has changed: sites come back, grants are given."""
-_TOLD = {
-    Outcome.SERVED: "What was waited for is booked.",
-    Outcome.WITHDRAWN: "Withdrawn from the waiting list.",
-    Outcome.MISSED: f"Left the waiting list: {MISSES} offers were not accepted in time. Ask again to wait again.",
-    Outcome.OVER: "Left the waiting list: it can't end in its window any more.",
-    Outcome.REFUSED: "Left the waiting list: it was not approved, or its person may not book in the project any more.",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,37 +49,6 @@ class WaitRequest:
     site: str | None = None
     title: str = ""
     data: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class WaitingView:
-    """A request that waits, as people see it.
-
-    Attributes:
-        start, end: the window in which it may be.
-        state: ``waiting``, ``offered``, or how it ended.
-        place: in the line, from 1; None once it has left it.
-        offer: the offer that it has, or the booking that came of it.
-    """
-
-    id: str
-    project: str
-    owner: str
-    profile: str
-    seats: int
-    duration: timedelta
-    start: datetime
-    end: datetime
-    title: str
-    asked_at: datetime
-    state: str
-    place: int | None
-    offer: str | None
-
-    @property
-    def duration_s(self) -> int:
-        """Its length in seconds."""
-        return round(self.duration.total_seconds())
 
 
 class WaitingList:
@@ -133,8 +93,8 @@ class WaitingList:
                     f"{MOST_PER_PERSON} requests of yours wait already.", hint="Withdraw one: almanac waiting"
                 )
             unit.waiting.add(entry)
-            _tell(unit, entry, now, "waiting", f"Waits for {_words(entry)}.", caller.person)
-            view = _view(unit, entry, now)
+            tell(unit, entry, now, "waiting", f"Waits for {words(entry)}.", caller.person)
+            view = view_of_entry(unit, entry, now)
         self._notify()
         return view
 
@@ -174,7 +134,7 @@ class WaitingList:
         """One's own requests, or all that one sees, in the order of their turns."""
         with self._database.read() as unit:
             found = unit.waiting.list(owner=caller.person if mine else None, projects=caller.projects)
-            return [_view(unit, each, now) for each in found]
+            return [view_of_entry(unit, each, now) for each in found]
 
     def get(self, caller: Caller, waiting_id: str, now: datetime) -> WaitingView:
         """One request.
@@ -183,7 +143,7 @@ class WaitingList:
             NotFound: there is none, or the caller doesn't see its project.
         """
         with self._database.read() as unit:
-            return _view(unit, _visible(unit, caller, waiting_id), now)
+            return view_of_entry(unit, visible_entry(unit, caller, waiting_id), now)
 
     def withdraw(self, caller: Caller, waiting_id: str, now: datetime) -> WaitingView:
         """Leave the line; an offer that it has stays until it is accepted or expires.
@@ -193,13 +153,13 @@ class WaitingList:
             NotFound, Forbidden: it isn't the caller's.
         """
         with self._database.write() as unit:
-            entry = _visible(unit, caller, waiting_id)
+            entry = visible_entry(unit, caller, waiting_id)
             caller.can_change(entry.project, entry.owner, f"request {waiting_id}")
             if entry.outcome is Outcome.WITHDRAWN:
-                return _view(unit, entry, now)
+                return view_of_entry(unit, entry, now)
             if entry.closed_at is not None:
                 raise WrongState(f"{waiting_id} doesn't wait any more: {entry.outcome}.", hint="almanac waiting")
-            return _view(unit, _close(unit, entry, Outcome.WITHDRAWN, now, caller.person), now)
+            return view_of_entry(unit, close(unit, entry, Outcome.WITHDRAWN, now, caller.person), now)
 
     # --- the loop --------------------------------------------------------------------------------------------------------
 
@@ -240,13 +200,13 @@ class WaitingList:
             if fresh is None or fresh != entry:
                 return  # somebody was quicker: the next look goes by what is true then
             if outcome is not None:
-                _close(unit, entry, outcome, now)
+                close(unit, entry, outcome, now)
             elif entry.missed + 1 >= MISSES:
-                _close(unit, replace(entry, missed=entry.missed + 1), Outcome.MISSED, now)
+                close(unit, replace(entry, missed=entry.missed + 1), Outcome.MISSED, now)
             else:
                 back = replace(entry, missed=entry.missed + 1, offer_id=None, turn_at=now)
                 unit.waiting.replace(back)
-                _tell(unit, back, now, "missed", "The offer was not accepted in time: back to the end of the line.")
+                tell(unit, back, now, "missed", "The offer was not accepted in time: back to the end of the line.")
 
     def _serve_all(self, now: datetime) -> None:
         with self._database.read() as unit:
@@ -281,7 +241,7 @@ class WaitingList:
             return False
         role = unit.people.members(entry.project).get(entry.owner)
         if role is None:
-            _close(unit, entry, Outcome.REFUSED, now)
+            close(unit, entry, Outcome.REFUSED, now)
             return True
         held_for = self._rules.waiting_held_for
         caller = Caller(entry.owner, roles={entry.project: Role(role)})
@@ -292,10 +252,10 @@ class WaitingList:
             if fresh is not None and fresh.closed_at is None:
                 unit.waiting.replace(replace(fresh, passed=fresh.passed + 1))
         if made.approval:
-            told = f"There is room for {_words(entry)}; it waits for an approval now: {made.approval}."
+            told = f"There is room for {words(entry)}; it waits for an approval now: {made.approval}."
         else:
             told = f"Your turn: held until {made.expires_at:%Y-%m-%d %H:%M} UTC. Take it: almanac accept {made.id}"
-        _tell(unit, entry, now, "your_turn", told, booking=made.id)
+        tell(unit, entry, now, "your_turn", told, booking=made.id)
         return True
 
     def _ask(self, entry: Waiting, start: datetime) -> Ask:
@@ -313,65 +273,3 @@ def _request(entry: Waiting, place: Offer) -> BookingRequest:
     return BookingRequest(
         entry.profile, entry.duration, start, entry.seats, entry.project, place.site, entry.title, entry.data
     )
-
-
-def _close(unit: Unit, entry: Waiting, outcome: Outcome, now: datetime, actor: str = lifecycle.ALMANAC) -> Waiting:
-    closed = replace(entry, closed_at=now, outcome=outcome)
-    unit.waiting.replace(closed)
-    _tell(unit, closed, now, f"waiting_{outcome}", _TOLD[outcome], actor)
-    return closed
-
-
-def _tell(
-    unit: Unit,
-    entry: Waiting,
-    now: datetime,
-    kind: str,
-    message: str,
-    actor: str = lifecycle.ALMANAC,
-    booking: str | None = None,
-) -> None:
-    """An event for the entry's person; ``data`` names them, and the entry."""
-    data = {"waiting": entry.id, "person": entry.owner}
-    unit.events.append(EventRow(now, kind, actor, message, booking_id=booking, project=entry.project, data=data))
-
-
-def _words(entry: Waiting) -> str:
-    seats = f"{entry.seats} seat{'' if entry.seats == 1 else 's'}"
-    within = f"{entry.within.start:%Y-%m-%d %H:%M} to {entry.within.end:%Y-%m-%d %H:%M} UTC"
-    return f"{entry.profile}, {seats}, {spoken(entry.duration)} within {within}"
-
-
-def _visible(unit: Unit, caller: Caller, waiting_id: str) -> Waiting:
-    found = unit.waiting.get(waiting_id)
-    if found is None or not caller.sees(found.project):
-        raise not_found(f"request {waiting_id}")
-    return found
-
-
-def _view(unit: Unit, entry: Waiting, now: datetime) -> WaitingView:
-    line = [each.id for each in in_line(unit.waiting.open())]
-    return WaitingView(
-        entry.id,
-        entry.project,
-        entry.owner,
-        entry.profile,
-        entry.seats,
-        entry.duration,
-        entry.within.start,
-        entry.within.end,
-        entry.title,
-        entry.asked_at,
-        _state_of(unit, entry, now),
-        line.index(entry.id) + 1 if entry.id in line else None,
-        entry.offer_id,
-    )
-
-
-def _state_of(unit: Unit, entry: Waiting, now: datetime) -> str:
-    if entry.outcome is not None:
-        return entry.outcome.value
-    offer = unit.bookings.get(entry.offer_id) if entry.offer_id else None
-    if offer is None or (offer.target is BookingTarget.OFFERED and offer.expires_at and offer.expires_at <= now):
-        return "waiting"
-    return {BookingTarget.OFFERED: "offered", BookingTarget.CANCELLED: "waiting"}.get(offer.target, "served")

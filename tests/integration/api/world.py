@@ -27,7 +27,8 @@ from almanac.services.series import SeriesRequest
 from almanac.services.series_views import SeriesView
 from almanac.services.vault import Vault
 from almanac.services.views import BookingView
-from almanac.services.waiting import WaitingView, WaitRequest
+from almanac.services.waiting import WaitRequest
+from almanac.services.waiting_state import WaitingView
 from almanac.sites.simulated import SimulatedClock, SimulatedSite
 from almanac.sites.simulated import World as SimulatedWorld
 from almanac.storage.database import Database

@@ -10,7 +10,7 @@ from almanac.api.dependencies import App, BookingId, Now, WaitingId, Who
 from almanac.api.errors import documented
 from almanac.api.routes.series import Mine
 from almanac.services.views import BookingView
-from almanac.services.waiting import WaitingView
+from almanac.services.waiting_state import WaitingView
 
 router = APIRouter(responses=documented(401))
 
