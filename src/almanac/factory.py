@@ -37,7 +37,7 @@ from almanac.services.vault import Vault
 from almanac.services.waiting import WaitingList
 from almanac.services.warm import WarmPool
 from almanac.settings import Settings
-from almanac.siting import Sites, built_in, shapes
+from almanac.siting import Sites, built_in, shapes, storage_of
 from almanac.storage.database import Database
 
 log = logging.getLogger(__name__)
@@ -152,8 +152,7 @@ def build(settings: Settings, clock: Clock = wall_clock) -> Almanac:
     database = Database(settings.database_url)
     database.migrate()
     vault = Vault.at(settings.state / "secret.key")
-    # People find the same files at every site.
-    nodes = Nodes(database, vault, clock, settings.state / "local" / "storage")
+    nodes = Nodes(database, vault, clock, storage_of(settings))
     made = Sites(settings, file, nodes, clock).make()
     terms = {site.name: site.terms for site in settings.sites}
     rules = Rules(

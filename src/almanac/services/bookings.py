@@ -172,22 +172,28 @@ class Bookings:
     def release(self, caller: Caller, booking_id: str, now: datetime) -> BookingView:
         """End a booking that has begun, early; what wasn't used is refunded. Files are saved first.
 
+        One whose cluster is built already is cancelled if it hasn't begun: people may use it by then.
+
         Raises:
-            WrongState: it hasn't begun (then cancel it) or was never confirmed.
+            WrongState: it is still to come (then cancel it) or was never confirmed.
             NotFound, Forbidden: it isn't the caller's.
         """
         asked = changeable(self._database, caller, booking_id)
         with self._calendars.changing(asked.site, now) as change:
             booking = fresh(change.unit, booking_id)
             state = status_of(change.unit, booking, now)
-            if state in {BookingStatus.ENDING, BookingStatus.ENDED}:
+            if state in {BookingStatus.ENDING, BookingStatus.ENDED, BookingStatus.CANCELLED}:
                 return self._showing.one(change.unit, booking, now)
-            if state not in ENDABLE or now < booking.window.start:
-                hint = f"almanac cancel {booking_id}" if now < booking.window.start else f"almanac show {booking_id}"
+            to_come = now < booking.window.start
+            if state not in ENDABLE or (to_come and state is BookingStatus.BOOKED):
+                hint = f"almanac cancel {booking_id}" if to_come else f"almanac show {booking_id}"
                 raise WrongState(f"{booking_id} can't be released: it is {state}.", hint=hint)
-            booking = self._end(change, booking, BookingTarget.RELEASED, caller.person, now)
-            message = "Released; what was not used is refunded."
-            lifecycle.tell(change.unit, booking, now, "released", message, caller.person)
+            if to_come:
+                booking = self.cancel_in(change, booking_id, now, caller.person)
+            else:
+                booking = self._end(change, booking, BookingTarget.RELEASED, caller.person, now)
+                message = "Released; what was not used is refunded."
+                lifecycle.tell(change.unit, booking, now, "released", message, caller.person)
             view = self._showing.one(change.unit, booking, now)
         self._notify()
         return view

@@ -17,6 +17,9 @@ from almanac.storage.unit import Unit
 ALMANAC = "almanac"
 """The actor of what no person did."""
 
+_SOON = timedelta(minutes=1)
+"""What begins within this is built as soon as its site has the lease: a site's lead time is a bound, and often too long."""
+
 
 def tell(unit: Unit, booking: Booking, now: datetime, kind: str, message: str, actor: str = ALMANAC) -> None:
     """Append an event of a booking."""
@@ -64,7 +67,7 @@ def confirm(unit: Unit, booking: Booking, nodes: Sequence[PlacedNode], now: date
         plan.dumps(),
         created_at=now,
         changed_at=now,
-        build_at=booking.claim_window.start,
+        build_at=now if booking.claim_window.start - now < _SOON else booking.claim_window.start,
         booking_id=booking.id,
     )
     unit.leases.add(lease)

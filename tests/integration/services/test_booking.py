@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import pytest
-from tests.support.rig import ADA, MINUTE, Rig
+from tests.support.rig import ADA, MINUTE, SECOND, Rig
 
 from almanac.core.bookings import BookingStatus
 from almanac.core.errors import (
@@ -77,6 +77,21 @@ def test_a_future_booking_is_ready_by_the_bell(rig):
     while rig.clock() < start:
         rig.tick()
     assert rig.app.bookings.get(ADA, booked.id, rig.clock()).status is BookingStatus.READY
+
+
+def test_what_is_built_before_its_bell_may_be_released_and_is_free(rig):
+    booked = book(rig, start=rig.clock() + HOUR)
+    with pytest.raises(WrongState, match=r"can't be released: it is booked") as caught:
+        rig.app.bookings.release(ADA, booked.id, rig.clock())
+    assert caught.value.hint == f"almanac cancel {booked.id}"
+    while rig.app.bookings.get(ADA, booked.id, rig.clock()).status is BookingStatus.BOOKED:
+        rig.clock.advance(10 * SECOND)
+        rig.tick()
+    assert rig.clock() < booked.start
+    assert rig.app.bookings.release(ADA, booked.id, rig.clock()).status is BookingStatus.CANCELLED
+    assert rig.app.bookings.release(ADA, booked.id, rig.clock()).status is BookingStatus.CANCELLED
+    run(rig, 10)
+    assert events(rig, booked.id) == ["booked", "building", "cancelled", "gone"]
 
 
 def test_an_offer_holds_its_place_until_it_expires(rig):
