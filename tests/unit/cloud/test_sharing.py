@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,10 +14,17 @@ from tests.support import cloud
 
 
 @pytest.fixture
-def left(tmp_path: Path) -> Iterator[Stack]:
+def place() -> Iterator[Path]:
+    """A directory whose name is short enough for a socket's."""
+    with tempfile.TemporaryDirectory() as directory:
+        yield Path(directory)
+
+
+@pytest.fixture
+def left(place: Path) -> Iterator[Stack]:
     """What a killed test run leaves: a cloud (of one process), and its two lock files."""
-    state = tmp_path / "almanac-cloud-killed"
-    stack = plan(state, tmp_path / "venv", hosts=1, open_hosts=1)
+    state = place / "almanac-cloud-killed"
+    stack = plan(state, place / "venv", hosts=1, open_hosts=1)
     stack.save()
     processes.start(stack, "mariadb", ["sleep", "300"])
     for suffix in (".gate", ".users"):
@@ -25,21 +33,21 @@ def left(tmp_path: Path) -> Iterator[Stack]:
     processes.end(stack)
 
 
-def test_a_cloud_that_nobody_holds_is_ended(left: Stack, tmp_path: Path) -> None:
-    cloud.sweep(tmp_path)
+def test_a_cloud_that_nobody_holds_is_ended(left: Stack, place: Path) -> None:
+    cloud.sweep(place)
     assert not processes.found(left)
-    assert list(tmp_path.iterdir()) == []
+    assert list(place.iterdir()) == []
 
 
-def test_a_cloud_in_use_is_left_alone(left: Stack, tmp_path: Path) -> None:
+def test_a_cloud_in_use_is_left_alone(left: Stack, place: Path) -> None:
     with left.state.with_suffix(".users").open() as users:
         fcntl.flock(users, fcntl.LOCK_SH)
-        cloud.sweep(tmp_path)
+        cloud.sweep(place)
     assert processes.found(left)
 
 
-def test_a_cloud_being_started_is_left_alone(left: Stack, tmp_path: Path) -> None:
+def test_a_cloud_being_started_is_left_alone(left: Stack, place: Path) -> None:
     with left.state.with_suffix(".gate").open() as gate:
         fcntl.flock(gate, fcntl.LOCK_EX)
-        cloud.sweep(tmp_path)
+        cloud.sweep(place)
     assert processes.found(left)
