@@ -24,13 +24,15 @@ STATIC = (
 )
 WORKERS = {"unit": CORES, "property": CORES, "contract": CORES, "integration": min(CORES, 2), "e2e": min(CORES, 2)}
 """Test tiers, cheapest first, and how many processes share each: real clusters want memory."""
+SHARED = {"contract": "worksteal"}
+"""How processes share a tier's tests where it isn't by file: the contract is one file for all sites."""
 
 
 def commands(tier: str) -> list[list[str]]:
     """What a tier runs."""
     if tier == "lint":
         return [[str(BIN / name), *arguments] for name, *arguments in STATIC]
-    spread = ["-n", str(WORKERS[tier]), "--dist", "loadfile"] if WORKERS[tier] > 1 else []
+    spread = ["-n", str(WORKERS[tier]), "--dist", SHARED.get(tier, "loadfile")] if WORKERS[tier] > 1 else []
     return [[str(BIN / "python"), "-m", "pytest", f"tests/{tier}", *spread, *left_out()]]
 
 
