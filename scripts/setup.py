@@ -33,6 +33,7 @@ KEPT = ROOT / ".almanac"
 STAMPS = KEPT / "setup"
 LOCK = ROOT / "requirements" / "lock.txt"
 JAVA_LOCK = ROOT / "requirements" / "java.txt"
+DEBIANS = Path("/usr/bin/python3")
 UV = "uv==0.13.9"
 OLDEST_PYTHON = (3, 11)
 OLDEST_JAVA = 17
@@ -102,6 +103,20 @@ def has_postgres() -> bool:
 def can_make_pip() -> bool:
     """Whether a virtual environment can be given pip or uv: Debian's python3 alone can't."""
     return has_module("ensurepip") or has_module("pip") or bool(shutil.which("uv"))
+
+
+def base_python() -> str:
+    """The Python that ``.venv`` is made from: this one, or Debian's where this one lies in root's home.
+
+    What root starts for others (clusters, machines of a cloud under test) runs as users who can't go there.
+    """
+    if os.geteuid() != 0 or all(above.stat().st_mode & 0o001 for above in Path(sys.executable).resolve().parents):
+        return sys.executable
+    old_enough = [str(DEBIANS), "-c", "import sys; sys.exit(sys.version_info < (3, 11))"]
+    try:
+        return str(DEBIANS) if subprocess.run(old_enough, timeout=60, check=False).returncode == 0 else sys.executable
+    except (OSError, subprocess.TimeoutExpired):
+        return sys.executable
 
 
 def has_module(name: str) -> bool:
@@ -242,8 +257,9 @@ class Setup:
         ):
             return
         shutil.rmtree(VENV, ignore_errors=True)
-        bare = [] if has_module("ensurepip") else ["--without-pip"]
-        self._run("environment", [sys.executable, "-m", "venv", *bare, str(VENV)])
+        python = base_python()
+        bare = [] if python == sys.executable and has_module("ensurepip") else ["--without-pip"]
+        self._run("environment", [python, "-m", "venv", *bare, str(VENV)])
         if not self._try("environment", [*self._pip(), "install", UV]) and not self._installs():
             raise SetupError(
                 "This Python can neither make pip nor find uv. Install python3-venv (apt-get install python3-venv), "

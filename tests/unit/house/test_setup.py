@@ -163,3 +163,20 @@ def test_someone_elses_policy_stays(setup: ModuleType, tmp_path: Path, monkeypat
 def test_openstack_wants_debian_packages_only(setup: ModuleType) -> None:
     assert names(setup, "openstack") == ["debian"]
     assert {need.package for need in setup.NEEDS if "openstack" in need.goals} == set(setup.CLOUD)
+
+
+def test_a_python_in_roots_home_gives_way_to_debians(
+    setup: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hidden = tmp_path / "home" / "bin" / "python3"
+    hidden.parent.mkdir(parents=True)
+    hidden.touch()
+    hidden.parent.parent.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(hidden))
+    monkeypatch.setattr(setup, "DEBIANS", Path("/usr/bin/python3"))
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert setup.base_python() == "/usr/bin/python3"
+    monkeypatch.setattr(setup, "DEBIANS", tmp_path / "none")
+    assert setup.base_python() == str(hidden)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert setup.base_python() == str(hidden)
