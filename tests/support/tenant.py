@@ -17,11 +17,12 @@ class Tenant:
     Args:
         running: the cloud.
         directory: where the project's ``clouds.yaml`` is written.
+        routed: whether floating addresses can be had.
     """
 
-    def __init__(self, running: Cloud, directory: Path) -> None:
+    def __init__(self, running: Cloud, directory: Path, *, routed: bool = False) -> None:
         self.running = running
-        self.project: Project = running.project(directory)
+        self.project: Project = running.project(directory, routed=routed)
         self.limit(cores=40, instances=20, ram=2**17)
         self.cloud = Site(self.settings())
 

@@ -25,6 +25,14 @@ def tenant(running: Cloud, tmp_path: Path) -> Iterator[Tenant]:
     made.close()
 
 
+@pytest.fixture
+def routed(running: Cloud, tmp_path: Path) -> Iterator[Tenant]:
+    """A project like that, with a way to the public network."""
+    made = Tenant(running, tmp_path, routed=True)
+    yield made
+    made.close()
+
+
 @pytest.fixture(scope="session")
 def _shared(running: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tenant]:
     made = Tenant(running, tmp_path_factory.mktemp("project"))
