@@ -7,7 +7,7 @@ UV := .venv/bin/uv
 LOCKED := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test demo test lint unit property contract integration e2e format bench pictures reference lock clean openstack openstack-down openstack-status
+.PHONY: help setup setup-test demo test lint unit property contract integration e2e cloud format bench pictures reference lock clean openstack openstack-down openstack-status
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9 -]+:.*## / { printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,7 +24,7 @@ setup-test: ## Install what the tests need too
 test: setup-test ## Every check and test, cheapest first
 	@$(RUN) scripts/tiers.py
 
-lint unit property contract integration e2e: setup-test ## One tier of `make test`
+lint unit property contract integration e2e cloud: setup-test ## One tier of `make test`; `cloud`, on a real OpenStack, runs by itself
 	@$(RUN) scripts/tiers.py $@
 
 format: setup-test ## Let ruff mend and lay out the code

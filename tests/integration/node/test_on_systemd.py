@@ -23,7 +23,7 @@ from almanac.sites.openstack import layout
 from almanac.sites.openstack.user_data import render
 from almanac.spark.services import services_for
 
-pytestmark = [pytest.mark.root, pytest.mark.cluster]
+pytestmark = [pytest.mark.cloud, pytest.mark.root, pytest.mark.cluster, pytest.mark.timeout(600)]
 PATIENCE_S = 200.0
 ASK = """
 from pyspark.sql import SparkSession
