@@ -1,6 +1,7 @@
 """Run the tiers of checks and tests, cheapest first, and say how long each took.
 
-``scripts/tiers.py`` runs all but ``cloud``, stopping after the first tier that fails; ``scripts/tiers.py unit cloud`` runs those named.
+``scripts/tiers.py`` runs all but ``cloud``, stopping after the first tier that fails; ``scripts/tiers.py unit cloud`` runs
+those named.
 """
 
 from __future__ import annotations
