@@ -14,7 +14,10 @@ _SCRIPT = """\
 host=$1 port=$2 pipe=$3 content=$4; shift 4
 rm -f -- "$pipe" && mkfifo -m 600 -- "$pipe" || exit 1
 wait_for_it() {
-    until (: <>"/dev/tcp/$host/$port") 2>/dev/null; do sleep .05; done
+    until (: <>"/dev/tcp/$host/$port") 2>/dev/null; do
+        kill -0 $$ 2>/dev/null || exit  # the program is gone
+        sleep .05
+    done
     exec 3>"$pipe"
     cp -p -- "$content" "$pipe.file" && mv -f -- "$pipe.file" "$pipe"
     cat -- "$content" >&3
