@@ -20,7 +20,7 @@ TOKEN_LASTS = timedelta(days=90)
 MAX_TOKEN_LASTS = timedelta(days=366)
 MAX_TOKENS = 100
 """Live tokens that one person may have."""
-_INVITE = "Ask an operator for a new one-time token: almanac admin invite NAME."
+INVITE = "Ask an operator for a new one-time token: almanac admin invite NAME."
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,23 +102,20 @@ class Accounts:
             NotSignedIn: it is malformed, unknown, expired, revoked or was redeemed before, or its person is disabled.
         """
         with self._database.write() as unit:
-            row = _find(unit, one_time)
-            if row is None or not row.one_time:
-                raise NotSignedIn("The one-time token is unknown.", hint=_INVITE)
-            _living(unit, row, now)
+            row = one_time_row(unit, one_time, now)
             if not unit.people.use_token(row.id, now):  # compare-and-set: of two at once, one wins
-                raise NotSignedIn("The one-time token was redeemed before.", hint=_INVITE)
+                raise NotSignedIn("The one-time token was redeemed before.", hint=INVITE)
             return _issue(unit, row.person, "sign-in", Role(row.role_cap), row.project, TOKEN_LASTS, now)
 
     def first_admin(self, now: datetime) -> str | None:
         """A one-time token for an operator when none can do anything: at first start, or once their tokens are dead.
 
         The first start also makes the person ``admin`` and the project ``default``. A token that was made but never
-        redeemed (a crash before it was printed) is replaced. None when some operator holds a live token.
+        redeemed (a crash before it was printed) is replaced. None when some operator holds a live token or a password.
         """
         with self._database.write() as unit:
             operators = [p for p in unit.people.persons() if p.operator and p.disabled_at is None]
-            if any(_is_live(t, now) and not t.one_time for p in operators for t in unit.people.tokens(p.name)):
+            if any(_can_act(unit, person.name, now) for person in operators):
                 return None
             person = operators[0].name if operators else _make_first(unit, now)
             return _invite(unit, person, now).one_time_token
@@ -227,7 +224,9 @@ class Accounts:
             return _invite(unit, name, now)
 
     def disable_person(self, caller: Caller, name: str, now: datetime) -> None:
-        """Close an account: all its tokens are dead at once, for good. Its bookings run on; operators can end them.
+        """Close an account: its tokens, sessions and password are dead at once, for good.
+
+        Its bookings run on; operators can end them.
 
         Raises:
             Forbidden: not an operator.
@@ -241,8 +240,29 @@ class Accounts:
             person = _person(unit, name)
             for row in unit.people.tokens(name):
                 unit.people.revoke_token(row.id, now)
+            unit.sign_in.end_sessions(name, now)
+            unit.sign_in.forget_password(name)
             if person.disabled_at is None:
                 unit.people.replace_person(PersonRow(name, person.created_at, person.operator, now))
+
+
+def one_time_row(unit: Unit, text: str, now: datetime) -> TokenRow:
+    """The row of a one-time token that can be redeemed.
+
+    Raises:
+        NotSignedIn: it is malformed, unknown, expired, revoked or was redeemed before, or its person is disabled.
+    """
+    row = _find(unit, text)
+    if row is None or not row.one_time:
+        raise NotSignedIn("The one-time token is unknown.", hint=INVITE)
+    _living(unit, row, now)
+    return row
+
+
+def _can_act(unit: Unit, person: str, now: datetime) -> bool:
+    if unit.sign_in.password(person) is not None:
+        return True
+    return any(_is_live(row, now) and not row.one_time for row in unit.people.tokens(person))
 
 
 def _find(unit: Unit, text: str) -> TokenRow | None:
@@ -275,7 +295,7 @@ def _alive(person: PersonRow, row: TokenRow, now: datetime) -> PersonRow:
 def _dead(row: TokenRow) -> NotSignedIn:
     why = "was revoked" if row.revoked_at else "was redeemed before" if row.used_at else "has expired"
     what = "The one-time token" if row.one_time else f"The token {row.id}"
-    return NotSignedIn(f"{what} {why}.", hint=_INVITE)
+    return NotSignedIn(f"{what} {why}.", hint=INVITE)
 
 
 def _caller(person: PersonRow, memberships: dict[str, str], row: TokenRow) -> Caller:

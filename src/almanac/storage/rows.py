@@ -244,3 +244,45 @@ class NodeRow:
     saved_at: datetime | None = None
     report: Mapping[str, Any] = field(default_factory=dict)
     warning: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRow:
+    """A browser that somebody is signed in with; only its cookie's hash is kept.
+
+    Attributes:
+        hash: SHA-256, hex.
+        way: how they signed in: ``password``, ``link`` or ``institution``.
+        browser: what it calls itself.
+        seen_at: when it was last used, to a minute.
+        expires_at: its absolute end.
+    """
+
+    id: str
+    hash: str = field(repr=False)
+    person: str
+    way: str
+    browser: str
+    created_at: datetime
+    seen_at: datetime
+    expires_at: datetime
+    ended_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ParticularsRow:
+    """What somebody says of themselves.
+
+    Attributes:
+        email: empty if not told.
+        email_confirmed: whether an operator or the institution vouches for it.
+        zone: IANA time zone; empty for the browser's.
+        theme: ``light``, ``dark`` or ``system``.
+    """
+
+    person: str
+    display_name: str = ""
+    email: str = ""
+    email_confirmed: bool = False
+    zone: str = ""
+    theme: str = "system"

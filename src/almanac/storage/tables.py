@@ -280,6 +280,46 @@ class _Waiting(TypedColumns):
     outcome: Named[Outcome | None] = Column(one_of(Outcome, "outcome"))
 
 
+class _Passwords(TypedColumns):
+    person: Named[str] = Column(ForeignKey("people.name"), primary_key=True)
+    hash: Named[str]
+    changed_at: Named[datetime] = Column(UtcDateTime)
+
+
+class _Sessions(TypedColumns):
+    id: Named[str] = Column(primary_key=True)
+    hash: Named[str] = Column(unique=True)
+    person: Named[str] = Column(ForeignKey("people.name"), index=True)
+    way: Named[str]
+    browser: Named[str]
+    created_at: Named[datetime] = Column(UtcDateTime)
+    seen_at: Named[datetime] = Column(UtcDateTime)
+    expires_at: Named[datetime] = Column(UtcDateTime)
+    ended_at: Named[datetime | None] = Column(UtcDateTime)
+
+
+class _Particulars(TypedColumns):
+    person: Named[str] = Column(ForeignKey("people.name"), primary_key=True)
+    display_name: Named[str]
+    email: Named[str]
+    email_confirmed: Named[bool]
+    zone: Named[str]
+    theme: Named[str]
+
+
+class _Identities(TypedColumns):
+    issuer: Named[str] = Column(primary_key=True)
+    subject: Named[str] = Column(primary_key=True)
+    person: Named[str] = Column(ForeignKey("people.name"), index=True)
+    created_at: Named[datetime] = Column(UtcDateTime)
+
+
+class _MappedMembers(TypedColumns):
+    person: Named[str] = Column(ForeignKey("people.name"), primary_key=True)
+    project: Named[str] = Column(ForeignKey("projects.name"), primary_key=True)
+    role: Named[str]
+
+
 people = Table("people", metadata, _People)
 
 projects = Table("projects", metadata, _Projects)
@@ -386,3 +426,13 @@ waiting = Table(
     CheckConstraint("(closed_at IS NULL) = (outcome IS NULL)", name="closed"),
     Index("ix_waiting_turn", "closed_at", "turn_at"),
 )
+
+passwords = Table("passwords", metadata, _Passwords)
+
+sessions = Table("sessions", metadata, _Sessions)
+
+particulars = Table("particulars", metadata, _Particulars, Index("ix_particulars_email", "email"))
+
+identities = Table("identities", metadata, _Identities)
+
+mapped_members = Table("mapped_members", metadata, _MappedMembers)

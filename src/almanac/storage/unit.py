@@ -16,6 +16,7 @@ from almanac.storage.ledger import Ledger
 from almanac.storage.nodes import Nodes
 from almanac.storage.people import People
 from almanac.storage.series import AllSeries
+from almanac.storage.sign_in import SignIn
 from almanac.storage.sites import Sites
 from almanac.storage.waiting import Line
 
@@ -33,6 +34,7 @@ class Unit:
         self.nodes = Nodes(connection, writing=writing)
         self.people = People(connection, writing=writing)
         self.series = AllSeries(connection, writing=writing)
+        self.sign_in = SignIn(connection, writing=writing)
         self.sites = Sites(connection, writing=writing)
         self.waiting = Line(connection, writing=writing)
         self._connection = connection

@@ -38,6 +38,8 @@ def test_a_migrated_database_has_the_checks_that_the_tables_say(database: Databa
         (rows.PersonRow, tables.people),
         (rows.ProjectRow, tables.projects),
         (rows.TokenRow, tables.tokens),
+        (rows.SessionRow, tables.sessions),
+        (rows.ParticularsRow, tables.particulars),
     ],
 )
 def test_columns_stand_in_the_order_of_the_rows_that_they_become(row: Any, table: Any) -> None:
