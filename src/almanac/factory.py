@@ -19,6 +19,7 @@ from almanac.services.calendars import Calendars
 from almanac.services.catalogue import Catalogue
 from almanac.services.changes import Changes
 from almanac.services.choosing import Chooser
+from almanac.services.devices import Devices
 from almanac.services.duties import Duties
 from almanac.services.finding import Finder
 from almanac.services.hands import Hands, InOrder, SideBySide
@@ -27,12 +28,15 @@ from almanac.services.leads import Leads
 from almanac.services.ledger import Ledger
 from almanac.services.making import Maker
 from almanac.services.nodes import Nodes
+from almanac.services.particulars import AllParticulars
 from almanac.services.profile_file import ProfileFile, merged, read
 from almanac.services.projects import Projects
 from almanac.services.reconcile import Reconciler
 from almanac.services.rules import Rules
 from almanac.services.series import SeriesDesk
+from almanac.services.sessions import Sessions
 from almanac.services.showing import Showing
+from almanac.services.sign_in import SignIn
 from almanac.services.vault import Vault
 from almanac.services.waiting import WaitingList
 from almanac.services.warm import WarmPool
@@ -66,6 +70,10 @@ class Almanac:
     database: Database
     catalogue: Catalogue
     accounts: Accounts
+    sign_in: SignIn
+    sessions: Sessions
+    devices: Devices
+    particulars: AllParticulars
     projects: Projects
     ledger: Ledger
     finder: Finder
@@ -121,6 +129,10 @@ def compose(
         database=database,
         catalogue=catalogue,
         accounts=Accounts(database),
+        sign_in=SignIn(database),
+        sessions=Sessions(database),
+        devices=Devices(vault),
+        particulars=AllParticulars(database),
         projects=Projects(database, catalogue.site),
         ledger=Ledger(database),
         finder=finder,

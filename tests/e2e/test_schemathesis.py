@@ -22,6 +22,7 @@ from tests.integration.api.world import MARK, PEOPLE, PROFILE, ROLES, SITE, Seed
 
 from almanac.api.app import create_app
 from almanac.services.requests import BookingRequest
+from almanac.services.sessions import begin
 
 OURS, THEIRS = "vqkw", MARK
 _REAL = {"probability": 0.8}
@@ -41,6 +42,7 @@ CONFIG = SchemathesisConfig.from_dict(
             "series": _labels("series"),
             "waiting": _labels("waiting"),
             "tokens": _labels("token"),
+            "sessions": _labels("session"),
             "people": {"values": [person for person, _, _ in PEOPLE.values()]},
             "projects": {"values": sorted({project for _, project, _ in PEOPLE.values()})},
             "profiles": {"values": [PROFILE, "notebook"]},
@@ -52,6 +54,7 @@ CONFIG = SchemathesisConfig.from_dict(
             "path.series": {"dictionary": "series", **_REAL},
             "path.waiting": {"dictionary": "waiting", **_REAL},
             "path.token": {"dictionary": "tokens", **_REAL},
+            "path.session": {"dictionary": "sessions", **_REAL},
             "path.person": {"dictionary": "people", **_REAL},
             "path.project": {"dictionary": "projects", **_REAL},
             "path.site": {"dictionary": "sites", **_REAL},
@@ -119,6 +122,9 @@ def _plant_bookings(world: World, role: str, mark: str) -> dict[str, str]:
     real["series"] = world.series(role, title=f"series {mark}").id
     real["waiting"] = world.waiting(role, title=f"waiting {mark}").id
     real["token"] = world.app.accounts.create_token(caller, f"token {mark}", world.clock()).id
+    world.app.particulars.change(caller, display_name=f"person {mark}")
+    with world.app.database.write() as unit:
+        real["session"] = begin(unit, caller.person, "password", f"browser {mark}", world.clock()).id
     return real
 
 

@@ -6,8 +6,22 @@ from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 
 from almanac.api import errors
+from almanac.api.attempts import Attempts
 from almanac.api.middleware import Guard
-from almanac.api.routes import admin, bookings, catalogue, ledger, nodes, series, session, tokens, waiting, watch
+from almanac.api.routes import (
+    account,
+    admin,
+    bookings,
+    catalogue,
+    ledger,
+    nodes,
+    series,
+    session,
+    sign_in,
+    tokens,
+    waiting,
+    watch,
+)
 from almanac.api.slowdown import FailureLimit
 from almanac.factory import Almanac
 from almanac.version import VERSION
@@ -43,9 +57,10 @@ def create_app(almanac: Almanac) -> FastAPI:
     )
     app.state.almanac = almanac
     app.state.sign_in_failures = FailureLimit()
+    app.state.attempts = Attempts(app.state.sign_in_failures)
     app.state.node_calls = nodes.call_limit()
     routes = APIRouter(prefix=BASE, responses=errors.documented(500, 503))
-    for topic in (session, catalogue, bookings, watch, series, waiting, ledger, tokens, admin):
+    for topic in (session, sign_in, account, catalogue, bookings, watch, series, waiting, ledger, tokens, admin):
         routes.include_router(topic.router)
     routes.include_router(nodes.router, include_in_schema=False)  # machines only: no door for people
     app.include_router(routes)

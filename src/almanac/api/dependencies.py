@@ -13,7 +13,7 @@ from almanac.core.errors import NotSignedIn
 from almanac.factory import Almanac
 from almanac.services.caller import Caller
 
-_bearer = HTTPBearer(
+bearer = HTTPBearer(
     auto_error=False, bearerFormat="alm_<id>_<secret>", description="A token of yours (`almanac login`)."
 )
 
@@ -32,7 +32,7 @@ async def _now(app: App) -> datetime:
 Now = Annotated[datetime, Depends(_now)]
 
 
-async def _token(credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> str:
+async def _token(credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]) -> str:
     if credentials is None:
         raise NotSignedIn(
             "The request carries no token.",
@@ -55,5 +55,6 @@ BookingId = Annotated[str, Path(min_length=2, max_length=40, pattern=f.ID, examp
 SeriesId = Annotated[str, Path(min_length=2, max_length=40, pattern=f.ID, examples=["s-7k3m9q2x4a"])]
 WaitingId = Annotated[str, Path(min_length=2, max_length=40, pattern=f.ID, examples=["w-7k3m9q2x4a"])]
 TokenId = Annotated[str, Path(min_length=2, max_length=40, pattern=f.ID, examples=["k3m9q2xa"])]
+SessionId = Annotated[str, Path(min_length=2, max_length=40, pattern=f.ID, examples=["k3m9q2xa"])]
 PathName = Annotated[str, Path(min_length=2, max_length=40, pattern=f.NAME)]
 SiteName = Annotated[str, Path(min_length=1, max_length=40, pattern=f.LABEL, examples=["local"])]

@@ -41,18 +41,48 @@ class LeakyBucket:
             SlowDown: it is.
         """
         with self._lock:
-            wait = self._empty_at.get(caller, now) - now - (self._burst - 1) * self._leak
-        if wait > timedelta(0):
-            seconds = -(-wait // timedelta(seconds=1))
-            raise SlowDown(self._too_many, hint=f"Try again in {seconds} s.", details={"retry_after_s": seconds})
+            self._refuse(caller, now)
 
     def add(self, caller: str, now: datetime) -> None:
         """Count one."""
         with self._lock:
-            self._empty_at[caller] = max(self._empty_at.get(caller, now), now) + self._leak
-            self._empty_at.move_to_end(caller)
-            while len(self._empty_at) > self._callers:
-                self._empty_at.popitem(last=False)
+            self._count(caller, now)
+
+    def take(self, caller: str, now: datetime) -> None:
+        """Count one of a caller whose bucket isn't full: of many at once, no more pass than there is room for.
+
+        Raises:
+            SlowDown: it is full.
+        """
+        with self._lock:
+            self._refuse(caller, now)
+            self._count(caller, now)
+
+    def forgive(self, caller: str) -> None:
+        """Take one count back."""
+        with self._lock:
+            if caller in self._empty_at:
+                self._empty_at[caller] -= self._leak
+
+    def full(self, caller: str, now: datetime) -> bool:
+        """Whether it is too much already."""
+        with self._lock:
+            return self._wait(caller, now) > timedelta(0)
+
+    def _wait(self, caller: str, now: datetime) -> timedelta:
+        return self._empty_at.get(caller, now) - now - (self._burst - 1) * self._leak
+
+    def _refuse(self, caller: str, now: datetime) -> None:
+        wait = self._wait(caller, now)
+        if wait > timedelta(0):
+            seconds = -(-wait // timedelta(seconds=1))
+            raise SlowDown(self._too_many, hint=f"Try again in {seconds} s.", details={"retry_after_s": seconds})
+
+    def _count(self, caller: str, now: datetime) -> None:
+        self._empty_at[caller] = max(self._empty_at.get(caller, now), now) + self._leak
+        self._empty_at.move_to_end(caller)
+        while len(self._empty_at) > self._callers:
+            self._empty_at.popitem(last=False)
 
 
 class FailureLimit(LeakyBucket):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import secrets
 import threading
 import unicodedata
 
@@ -26,7 +28,7 @@ class Passwords:
     def __init__(self, parameters: argon2.Parameters = argon2.profiles.RFC_9106_LOW_MEMORY) -> None:
         self._hasher = argon2.PasswordHasher.from_parameters(parameters)
         self._turns = threading.BoundedSemaphore(_AT_ONCE)
-        self._nobodys = self._hasher.hash("nobody's")
+        self._nobodys = _nobodys(parameters)
 
     def hash(self, password: str) -> str:
         """What is kept of a password."""
@@ -44,6 +46,16 @@ class Passwords:
     def outdated(self, kept: str) -> bool:
         """Whether a hash was made with other parameters than today's."""
         return self._hasher.check_needs_rehash(kept)
+
+
+def _nobodys(parameters: argon2.Parameters) -> str:
+    """What hashing would give with these parameters, though of no password: comparing with it costs the same."""
+    salt, digest = (
+        base64.b64encode(secrets.token_bytes(length)).decode().rstrip("=")
+        for length in (parameters.salt_len, parameters.hash_len)
+    )
+    costs = f"m={parameters.memory_cost},t={parameters.time_cost},p={parameters.parallelism}"
+    return f"$argon2id$v={parameters.version}${costs}${salt}${digest}"
 
 
 def checked_password(password: str, person: str) -> str:

@@ -8,6 +8,7 @@ import pytest
 from tests.integration.api.world import MARK, PROFILE, ROLES, SITE, World, join
 
 from almanac.api.app import BASE, create_app
+from almanac.services.sessions import begin
 
 # The roles: ``owner``, ``member`` and ``lead`` belong to the project gaia, where ``owner`` owns what is asked for;
 # ``outsider`` leads another project.
@@ -15,6 +16,16 @@ TABLE = """
                                                 anonymous outsider member owner lead operator
 GET    /health                                        200      200    200   200  200      200
 POST   /sign-in                                       401      401    401   401  401      401
+GET    /sign-in/ways                                  200      200    200   200  200      200
+POST   /sign-in/password                              401      401    401   401  401      401
+POST   /sign-in/link                                  401      401    401   401  401      401
+GET    /session                                       401      401    401   401  401      401
+POST   /sign-out                                      401      401    401   401  401      401
+GET    /account                                       401      200    200   200  200      200
+PATCH  /account                                       401      200    200   200  200      200
+PUT    /account/password                              401      200    200   200  200      200
+GET    /account/sessions                              401      200    200   200  200      200
+DELETE /account/sessions/{session}                    401      404    404   204  404      404
 GET    /me                                            401      200    200   200  200      200
 GET    /profiles                                      401      200    200   200  200      200
 GET    /sites                                         401      200    200   200  200      200
@@ -55,6 +66,7 @@ DELETE /tokens/{token}                                401      404    404   204 
 GET    /people                                        401      403    403   403  403      200
 POST   /people                                        401      403    403   403  403      201
 POST   /people/{person}/invite                        401      403    403   403  403      201
+PUT    /people/{person}/email                         401      403    403   403  403      204
 DELETE /people/{person}                               401      403    403   403  403      204
 GET    /projects                                      401      200    200   200  200      200
 POST   /projects                                      401      403    403   403  403      201
@@ -127,6 +139,11 @@ def _token(world: World) -> str:
     return world.app.accounts.create_token(world.caller("owner"), "x", world.clock()).id
 
 
+def _session(world: World) -> str:
+    with world.app.database.write() as unit:
+        return begin(unit, world.caller("owner").person, "password", "Firefox", world.clock()).id
+
+
 PREPARED: dict[str, Callable[[World], str]] = {
     "GET /bookings/{booking}/connection": _running,
     "GET /bookings/{booking}/logs": _running,
@@ -139,6 +156,7 @@ PREPARED: dict[str, Callable[[World], str]] = {
     "{offer}": lambda world: world.offer().id,
     "{booking}": lambda world: world.book(hours_ahead=24).id,
     "{token}": _token,
+    "{session}": _session,
     "{person}": _member,
     "{project}": lambda world: "gaia",
     "{site}": lambda world: SITE,
@@ -148,7 +166,17 @@ PREPARED: dict[str, Callable[[World], str]] = {
 def _path(world: World, route: str) -> str:
     """The route's path, its parameters filled in with things of the owner's that are made for this request."""
     path = route.split()[1]
-    for name in ("{offer}", "{series}", "{waiting}", "{booking}", "{token}", "{person}", "{project}", "{site}"):
+    for name in (
+        "{offer}",
+        "{series}",
+        "{waiting}",
+        "{booking}",
+        "{token}",
+        "{session}",
+        "{person}",
+        "{project}",
+        "{site}",
+    ):
         if name in path:
             path = path.replace(name, PREPARED.get(route, PREPARED[name])(world))
     return path

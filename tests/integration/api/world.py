@@ -9,9 +9,11 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from argon2.profiles import CHEAPEST
 from cryptography.fernet import Fernet
 from starlette.testclient import TestClient
 
+from almanac.api.attempts import Attempts
 from almanac.api.slowdown import FailureLimit
 from almanac.core.catalogue import Above, Profile
 from almanac.core.defaults import built_in_flavors, built_in_profiles, class_seats
@@ -21,10 +23,12 @@ from almanac.core.series import Frequency, Policy, Recurrence, Schedule
 from almanac.core.windows import Window
 from almanac.factory import Almanac, compose
 from almanac.services.caller import Caller, Role
+from almanac.services.passwords import Passwords
 from almanac.services.requests import BookingRequest
 from almanac.services.rules import Rules
 from almanac.services.series import SeriesRequest
 from almanac.services.series_views import SeriesView
+from almanac.services.sign_in import SignIn
 from almanac.services.vault import Vault
 from almanac.services.views import BookingView
 from almanac.services.waiting import WaitRequest
@@ -147,6 +151,8 @@ def grow(seed: Seed, directory: Path, http: TestClient) -> Iterator[World]:
     with _composed(database, seed.key, clock) as app:
         http.app.state.almanac = app
         http.app.state.sign_in_failures = FailureLimit()
+        http.app.state.attempts = Attempts(http.app.state.sign_in_failures)
+        http.cookies.clear()
         yield World(app, clock, http, dict(seed.tokens))
 
 
@@ -164,7 +170,8 @@ def _composed(path: Path, key: bytes, clock: SimulatedClock) -> Iterator[Almanac
     limits = Limits(build=timedelta(seconds=5), teardown=timedelta(seconds=5))
     world = SimulatedWorld(_simulation(path))
     site = SimulatedSite(SITE, hosts, flavors, limits, clock, start_seconds=lambda _: 2.0, world=world)
-    yield compose(database, Vault(key), [site], _limited(built_in_profiles(hosts, flavors)), Rules(), clock)
+    app = compose(database, Vault(key), [site], _limited(built_in_profiles(hosts, flavors)), Rules(), clock)
+    yield replace(app, sign_in=SignIn(database, Passwords(CHEAPEST)))
     database.close()
 
 
