@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 
@@ -24,10 +24,12 @@ from almanac.services.duties import Duties
 from almanac.services.finding import Finder
 from almanac.services.hands import Hands, InOrder, SideBySide
 from almanac.services.health import Healthcheck
+from almanac.services.institution import Institution
 from almanac.services.leads import Leads
 from almanac.services.ledger import Ledger
 from almanac.services.making import Maker
 from almanac.services.nodes import Nodes
+from almanac.services.oidc import Provider
 from almanac.services.particulars import AllParticulars
 from almanac.services.profile_file import ProfileFile, merged, read
 from almanac.services.projects import Projects
@@ -65,6 +67,7 @@ class Almanac:
         clock: the present, aware UTC; simulated in tests.
         wake: set by services when the loop should look at once.
         nodes: where machines in clouds get their orders; None when no site has such.
+        institution: where people may sign in; None when there is none.
     """
 
     database: Database
@@ -89,6 +92,7 @@ class Almanac:
     clock: Clock
     wake: threading.Event
     nodes: Nodes | None = None
+    institution: Institution | None = None
 
 
 def compose(
@@ -176,4 +180,12 @@ def build(settings: Settings, clock: Clock = wall_clock) -> Almanac:
         settings.approval_held_for,
     )
     sites, profiles = [each.site for each in made], merged(built_in(made), file)
-    return compose(database, vault, sites, profiles, rules, clock, partial(SideBySide, _HANDS), nodes)
+    app = compose(database, vault, sites, profiles, rules, clock, partial(SideBySide, _HANDS), nodes)
+    return replace(app, institution=_institution(settings, database, vault))
+
+
+def _institution(settings: Settings, database: Database, vault: Vault) -> Institution | None:
+    if settings.oidc is None:
+        return None
+    provider = Provider(settings.oidc.registration, vault)
+    return Institution(database, provider, replace(settings.oidc.policy, public_url=settings.public_url.rstrip("/")))

@@ -24,6 +24,10 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from almanac.core.choosing import Terms
 from almanac.core.errors import BadRequest
+from almanac.services.caller import Role
+from almanac.services.groups import GroupRole
+from almanac.services.institution import Newcomers, Policy
+from almanac.services.oidc import Registration
 from almanac.services.profile_file import duration
 from almanac.sites.openstack.settings import LeaseKind, OpenStackSettings
 
@@ -142,6 +146,53 @@ class CloudSettings(SiteSettings):
         return OpenStackSettings(**facts | {"door_cidrs": tuple(map(str, self.door_cidrs))})
 
 
+class GroupSettings(BaseModel):
+    """Who is in the institution's group has the role in the project."""
+
+    model_config = ConfigDict(extra="forbid")
+    group: str = Field(min_length=1)
+    project: Label
+    role: Literal["member", "lead"] = "member"
+
+
+class OidcSettings(BaseModel):
+    """An institution whose people sign in by OpenID Connect; see ``services.institution.Policy`` for the rest.
+
+    The client's secret comes from the environment: ``ALMANAC_OIDC_CLIENT_SECRET``.
+
+    Attributes:
+        issuer: the provider's URL, exactly as it calls itself: ``https``, or ``http`` on loopback.
+        client_id: what Almanac is registered as.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+    title: str = Field(default="your institution", min_length=1, max_length=80)
+    issuer: str = Field(pattern=r"^(https://[^\s/]+|http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?)(/\S*)?$")
+    client_id: str = Field(min_length=1)
+    scopes: tuple[str, ...] = ("openid", "profile", "email")
+    groups_claim: str = Field(default="groups", min_length=1)
+    groups: tuple[GroupSettings, ...] = ()
+    newcomers: Newcomers = Newcomers.MAPPED
+    link_by_email: bool = False
+
+    @field_validator("scopes")
+    @classmethod
+    def _openid(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        """Without it a provider speaks OAuth only, and says nothing of who it is."""
+        return value if "openid" in value else ("openid", *value)
+
+    @property
+    def registration(self) -> Registration:
+        """As the provider knows Almanac."""
+        return Registration(self.issuer, self.client_id, os.environ.get("ALMANAC_OIDC_CLIENT_SECRET", ""), self.scopes)
+
+    @property
+    def policy(self) -> Policy:
+        """As the services know it."""
+        mapping = tuple(GroupRole(each.group, each.project, Role(each.role)) for each in self.groups)
+        return Policy(self.title, mapping, self.groups_claim, self.newcomers, self.link_by_email)
+
+
 class Settings(BaseSettings):
     """Everything that an operator can set.
 
@@ -154,6 +205,7 @@ class Settings(BaseSettings):
         waiting_held_for: how long an offer to somebody on the waiting list is held.
         approval_held_for: how long what needs an approval is held for it, at most until its start (an hour at least).
         require_grants: whether a project without a grant at a site may book there.
+        oidc: an institution whose people may sign in.
         public_url: where machines in clouds reach this Almanac, such as ``https://almanac.example.org``.
         tick_s: seconds between two looks of the loop when nothing asks for an earlier one.
     """
@@ -175,6 +227,7 @@ class Settings(BaseSettings):
     local: LocalSettings = LocalSettings()
     simulated: tuple[SimulatedSettings, ...] = ()
     openstack: tuple[CloudSettings, ...] = ()
+    oidc: OidcSettings | None = None
 
     @field_validator("state", "cache")
     @classmethod

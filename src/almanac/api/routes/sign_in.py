@@ -2,25 +2,41 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from dataclasses import replace
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, Query
+from fastapi.responses import RedirectResponse
 
 from almanac.api import cookies
 from almanac.api import sign_in_models as m
 from almanac.api.cookies import Cookie
+from almanac.api.dependencies import App
 from almanac.api.errors import documented
-from almanac.api.signing import SameOrigin, Session, Visiting
+from almanac.api.signing import SameOrigin, Session, Visit, Visiting
+from almanac.core.errors import NotFound
+from almanac.services.institution import Institution
+from almanac.services.oidc import JOURNEY_LASTS, Answer
 from almanac.services.sessions import NewSession, SignedIn
 
 router = APIRouter(tags=["sign-in"])
 
+Then = Annotated[
+    str, Query(max_length=500, pattern=r"^/([A-Za-z0-9._~%?&=+:@,;!$'()*#\-][A-Za-z0-9._~%?&=+:@,;!$'()*#/\-]*)?$")
+]
+"""A path of our own: never another site's address."""
+Told = Annotated[str, Query(max_length=4000)]
+_REDIRECT: dict[int | str, dict[str, Any]] = {303: {"description": "On to the next page."}}
+
 
 @router.get("/sign-in/ways", response_model=m.Ways, summary="How can I sign in?")
-def ways() -> m.Ways:
+def ways(app: App) -> m.Ways:
     """What a sign-in page offers. Needs no token.
 
     Example: `curl $ALMANAC_URL/api/v1/sign-in/ways`
     """
-    return m.Ways(password=True, institution=None)
+    return m.Ways(password=True, institution=app.institution.policy.title if app.institution else None)
 
 
 @router.post(
@@ -55,6 +71,58 @@ def with_link(body: m.LinkSignInBody, visit: Visiting) -> NewSession:
     """
     new = visit.app.sign_in.with_link(body.one_time_token, body.password, visit.browser, visit.now)
     return visit.begun(new)
+
+
+@router.get(
+    "/sign-in/institution",
+    status_code=303,
+    response_class=RedirectResponse,
+    summary="Sign in with your institution",
+    responses=_REDIRECT | documented(404, 422),
+)
+def depart(visit: Visiting, then: Then = "/") -> RedirectResponse:
+    """Send the browser to the institution, which sends it back. `then` is the page that it is to see afterwards.
+
+    Example: `https://almanac.example.org/api/v1/sign-in/institution?then=/bookings`
+    """
+    departure = _institution(visit).depart(_back(visit), then, visit.now)
+    answer = RedirectResponse(departure.url, 303)
+    cookies.write(visit.request, answer, Cookie.JOURNEY, departure.journey, JOURNEY_LASTS)
+    return answer
+
+
+@router.get(
+    "/sign-in/institution/back",
+    status_code=303,
+    response_class=RedirectResponse,
+    summary="Come back from your institution",
+    responses=_REDIRECT | documented(401, 403, 404, 422),
+)
+def arrive(visit: Visiting, state: Told = "", code: Told = "", error: Told = "", iss: Told = "") -> RedirectResponse:
+    """Where the institution sends the browser back to: begins the session. Works once, in the browser that left.
+
+    Example: `https://almanac.example.org/api/v1/sign-in/institution/back?state=...&code=...`
+    """
+    journey = cookies.read(visit.request, Cookie.JOURNEY)
+    told = Answer(state, code, error, iss)
+    new, then = _institution(visit).arrive(told, journey, _back(visit), visit.browser, visit.now)
+    answer = RedirectResponse(then, 303)
+    cookies.drop(visit.request, answer, Cookie.JOURNEY)
+    replace(visit, response=answer).begun(new)
+    return answer
+
+
+def _institution(visit: Visit) -> Institution:
+    if visit.app.institution is None:
+        raise NotFound("No institution signs people in here.", hint="Sign in with a password or a one-time link.")
+    return visit.app.institution
+
+
+def _back(visit: Visit) -> str:
+    """Where the institution sends the browser back to; the same in both halves of the flow, and registered there."""
+    url = str(visit.request.url_for("arrive"))
+    public = _institution(visit).policy.public_url
+    return f"{public}{urlsplit(url).path}" if public else url
 
 
 @router.get("/session", response_model=m.Session, summary="The browser's session", responses=documented(401))
