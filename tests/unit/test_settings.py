@@ -10,6 +10,10 @@ import pytest
 
 from almanac.core.choosing import Terms
 from almanac.core.errors import BadRequest
+from almanac.services.caller import Role
+from almanac.services.groups import GroupRole
+from almanac.services.institution import Newcomers
+from almanac.services.oidc import Registration
 from almanac.settings import CloudSettings, Settings, SiteSettings, load
 from almanac.sites.openstack.settings import LeaseKind, OpenStackSettings
 
@@ -104,3 +108,65 @@ def test_what_is_not_right_is_said(written, text, words):
     with pytest.raises(BadRequest) as refused:
         written(text)
     assert words in refused.value.message
+
+
+OIDC = """
+public_url = "https://almanac.example.org/"
+
+[oidc]
+title = "Example University"
+issuer = "https://id.example.org/realms/staff"
+client_id = "almanac"
+scopes = ["profile", "email", "groups"]
+newcomers = "all"
+link_by_email = true
+
+[[oidc.groups]]
+group = "gaia-staff"
+project = "gaia"
+
+[[oidc.groups]]
+group = "gaia-chairs"
+project = "gaia"
+role = "lead"
+"""
+
+
+def test_an_institution(written, monkeypatch):
+    monkeypatch.setenv("ALMANAC_OIDC_CLIENT_SECRET", "hush")
+    oidc = written(OIDC).oidc
+    assert oidc.registration == Registration(
+        "https://id.example.org/realms/staff", "almanac", "hush", ("openid", "profile", "email", "groups")
+    )
+    assert oidc.policy.mapping == (
+        GroupRole("gaia-staff", "gaia", Role.MEMBER),
+        GroupRole("gaia-chairs", "gaia", Role.LEAD),
+    )
+    assert (oidc.policy.newcomers, oidc.policy.link_by_email) == (Newcomers.ALL, True)
+    assert "hush" not in repr(oidc) + repr(oidc.registration)
+
+
+def test_without_an_institution_nobody_is_linked_or_let_in(written):
+    assert written("").oidc is None
+    plain = written('[oidc]\nissuer = "http://localhost:9400"\nclient_id = "almanac"\n').oidc.policy
+    assert (plain.newcomers, plain.link_by_email, plain.mapping) == (Newcomers.MAPPED, False, ())
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ('issuer = "http://id.example.org"', "oidc.issuer"),
+        ('issuer = "id.example.org"', "oidc.issuer"),
+        ('client_secret = "hush"', "oidc.client_secret"),
+        ('newcomers = "some"', "oidc.newcomers"),
+        ('groups = [{ group = "g", project = "Not A Name" }]', "oidc.groups.0.project"),
+        ('groups = [{ group = "g", project = "gaia", role = "operator" }]', "oidc.groups.0.role"),
+    ],
+)
+def test_what_is_wrong_with_an_institution_is_named(written, line, says):
+    whole = {"issuer": 'issuer = "https://id.example.org"', "client_id": 'client_id = "almanac"'}
+    whole[line.partition(" ")[0]] = line
+    with pytest.raises(BadRequest) as wrong:
+        written("[oidc]\n" + "\n".join(whole.values()))
+    assert says in wrong.value.message
+    assert "hush" not in wrong.value.message

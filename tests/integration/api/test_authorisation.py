@@ -19,6 +19,8 @@ POST   /sign-in                                       401      401    401   401 
 GET    /sign-in/ways                                  200      200    200   200  200      200
 POST   /sign-in/password                              401      401    401   401  401      401
 POST   /sign-in/link                                  401      401    401   401  401      401
+GET    /sign-in/institution                           404      404    404   404  404      404
+GET    /sign-in/institution/back                      404      404    404   404  404      404
 GET    /session                                       401      401    401   401  401      401
 POST   /sign-out                                      401      401    401   401  401      401
 GET    /account                                       401      200    200   200  200      200
