@@ -85,7 +85,8 @@ class Visit:
         return attempts.counted(person, address, device, self.now)
 
     def begun(self, new: NewSession) -> NewSession:
-        """Give the browser its session, and know it again."""
+        """Give the browser its session instead of the one that it may have, and know it again."""
+        self.app.sessions.sign_out(cookies.read(self.request, Cookie.SESSION), self.now)
         cookies.write(self.request, self.response, Cookie.SESSION, new.cookie, LASTS)
         cookies.write(self.request, self.response, Cookie.DEVICE, self.app.devices.remember(new.person), KNOWN_FOR)
         return new

@@ -146,6 +146,14 @@ def _session(world: World) -> str:
         return begin(unit, world.caller("owner").person, "password", "Firefox", world.clock()).id
 
 
+def _browser(world: World, role: str) -> str:
+    """Sign a browser in as somebody in a role; returns its token against forged requests."""
+    with world.app.database.write() as unit:
+        new = begin(unit, world.caller(role).person, "password", "Firefox", world.clock())
+    world.http.cookies.set("almanac_session", new.cookie)
+    return new.csrf_token
+
+
 PREPARED: dict[str, Callable[[World], str]] = {
     "GET /bookings/{booking}/connection": _running,
     "GET /bookings/{booking}/logs": _running,
@@ -208,3 +216,15 @@ def test_a_role_gets_what_the_table_says(world, route, role, status):
         assert set(answer.json()["error"]) == {"code", "message", "hint", "details"}
     if role not in {"outsider", "operator"}:
         assert MARK not in answer.text
+
+
+BY_SESSION = [(*case, True) for case in CASES if "/account" in case[0] and case[1] != "anonymous"]
+FORGED = [(route, role, 0, False) for route, role, _ in CASES if role == "operator" and not route.startswith("GET")]
+
+
+@pytest.mark.parametrize(("route", "role", "status", "genuine"), BY_SESSION + FORGED)
+def test_a_session_is_worth_a_token_and_nothing_without_its_token_against_forgery(world, route, role, status, genuine):
+    path, csrf = _path(world, route), _browser(world, role)
+    headers = {"X-CSRF-Token": csrf} if genuine else {}
+    answer = world.call("anonymous", route.split()[0], path, json=_body(route), headers=headers)
+    assert answer.status_code in ({status} if genuine else {401, 403}), answer.text

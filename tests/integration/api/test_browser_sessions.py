@@ -122,6 +122,16 @@ def test_signing_out_ends_the_session_at_once(world, newcomer):
     assert "ended" in refused(world.http.get(f"{API}/session"), 401, "not_signed_in")["message"]
 
 
+def test_signing_in_again_ends_the_session_before(world, newcomer):
+    signed_in(world)
+    before = world.http.cookies["almanac_session"]
+    signed_in(world)
+    assert world.http.cookies["almanac_session"] != before
+    world.http.cookies.clear()
+    world.http.cookies.set("almanac_session", before)
+    refused(world.http.get(f"{API}/session"), 401, "not_signed_in")
+
+
 def test_a_page_learns_that_its_session_has_ended_and_goes_on_after_signing_in_again(world, newcomer):
     signed_in(world)
     assert world.http.get(f"{API}/session").json()["person"] == "eva"
