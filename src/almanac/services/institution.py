@@ -79,6 +79,7 @@ class Institution:
         Raises:
             NotSignedIn: the institution refused, or what it says isn't right; or the account here is disabled.
             Forbidden: they have no account here, and newcomers like them get none.
+            Conflict: another first sign-in was a moment before.
             ProviderTrouble: it doesn't answer.
         """
         arrival = self._provider.arrive(answer, journey, back, now)

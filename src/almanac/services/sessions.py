@@ -126,8 +126,8 @@ class Sessions:
 
 
 def begin(unit: Unit, person: str, way: str, browser: str, now: datetime) -> NewSession:
-    """Begin a session, in the transaction that found out who it is."""
-    unit.sign_in.purge_sessions(now - KEPT)
+    """Begin a session, in the transaction that found out who it is and locked their row."""
+    unit.sign_in.purge_sessions(person, now - KEPT)
     live = [row for row in unit.sign_in.sessions(person) if _is_live(row, now)]
     for row in live[: max(0, len(live) - MAX_SESSIONS + 1)]:
         unit.sign_in.end_session(person, row.id, now)

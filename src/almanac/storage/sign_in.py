@@ -7,6 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import bindparam, delete, insert, or_, select, update
 
+from almanac.core.errors import Conflict
 from almanac.storage.repository import Repository, by_key
 from almanac.storage.rows import ParticularsRow, PersonRow, SessionRow
 from almanac.storage.tables import identities, mapped_members, members, particulars, passwords, people, sessions
@@ -41,7 +42,7 @@ _END = (
     )
     .values(ended_at=_NOW)
 )
-_PURGE = delete(sessions).where(or_(_S.expires_at < _NOW, _S.ended_at < _NOW))
+_PURGE = delete(sessions).where(_S.person == bindparam("key"), or_(_S.expires_at < _NOW, _S.ended_at < _NOW))
 _PARTICULARS = by_key(particulars, "person")
 _WITH_EMAIL = select(particulars.c.person).where(
     particulars.c.email == bindparam("key"), particulars.c.email_confirmed.is_(True)
@@ -108,9 +109,9 @@ class SignIn(Repository):
         """End all of a person's sessions."""
         self._connection.execute(_END, {"of_person": person, "key": "", "now": now})
 
-    def purge_sessions(self, before: datetime) -> None:
-        """Forget sessions that ended or expired before an instant."""
-        self._connection.execute(_PURGE, {"now": before})
+    def purge_sessions(self, person: str, before: datetime) -> None:
+        """Forget a person's sessions that ended or expired before an instant."""
+        self._connection.execute(_PURGE, {"key": person, "now": before})
 
     def particulars(self, person: str) -> ParticularsRow:
         """What somebody says of themselves; empty if nothing."""
@@ -138,9 +139,15 @@ class SignIn(Repository):
         return self._rows(_HAS_IDENTITY, key=person).first() is not None
 
     def identify(self, issuer: str, subject: str, person: str, now: datetime) -> None:
-        """Say who somebody at an institution is here."""
+        """Say who somebody at an institution is here.
+
+        Raises:
+            Conflict: they are somebody already: another sign-in of theirs was a moment before.
+        """
         row = {"issuer": issuer, "subject": subject, "person": person, "created_at": now}
-        self._connection.execute(insert(identities), row)
+        statement = self._insert(identities).on_conflict_do_nothing().returning(identities.c.person)
+        if self._connection.execute(statement, row).one_or_none() is None:
+            raise Conflict("You were signed in elsewhere at this very moment.", hint="Sign in again.")
 
     def mapped(self, person: str) -> dict[str, str]:
         """The roles that a person has from their groups, by project."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, parse_qsl, urlsplit
@@ -13,7 +14,7 @@ from cryptography.fernet import Fernet
 from joserfc.jwk import KeySet, RSAKey
 from tests.support.provider import RunningProvider, free_port, running_provider
 
-from almanac.core.errors import Forbidden, NotSignedIn
+from almanac.core.errors import Conflict, Forbidden, NotSignedIn
 from almanac.services.accounts import Accounts
 from almanac.services.caller import Caller, Role
 from almanac.services.groups import GroupRole
@@ -144,6 +145,22 @@ def test_an_account_is_linked_once_and_never_by_an_address_that_nobody_confirmed
     assert here.sign_in("l-1", **claims, email="ada@uni.example").person == "ada"
     assert here.sign_in("l-2", **claims, email="ada@uni.example").person == "ada-2"
     assert here.sign_in("l-3", **claims, email="grace@uni.example").person == "grace"
+
+
+def test_of_two_first_sign_ins_at_once_one_makes_the_account(here):
+    here.there.has("t-1", preferred_username="twin", groups=["staff"])
+
+    def sign_in(_: int) -> str:
+        departure = here.institution.depart(BACK, "/", here.now)
+        answer = answered(here.there.agree(departure.url, "t-1"))
+        try:
+            return here.institution.arrive(answer, departure.journey, BACK, "Firefox", here.now)[0].person
+        except Conflict:
+            return "twin"
+
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(sign_in, range(4))) == {"twin"}
+    assert {view.name for view in here.accounts.people(ADMIN)} == {"admin", "twin"}
 
 
 def test_a_disabled_person_stays_out(here):

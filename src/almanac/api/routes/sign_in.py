@@ -96,7 +96,7 @@ def depart(visit: Visiting, then: Then = "/") -> RedirectResponse:
     status_code=303,
     response_class=RedirectResponse,
     summary="Come back from your institution",
-    responses=_REDIRECT | documented(401, 403, 404, 422),
+    responses=_REDIRECT | documented(401, 403, 404, 409, 422),
 )
 def arrive(visit: Visiting, state: Told = "", code: Told = "", error: Told = "", iss: Told = "") -> RedirectResponse:
     """Where the institution sends the browser back to: begins the session. Works once, in the browser that left.
