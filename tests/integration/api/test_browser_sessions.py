@@ -66,6 +66,16 @@ def test_the_cookie_is_out_of_scripts_and_other_sites_reach(world, newcomer):
         assert "Domain" not in line
 
 
+def test_under_tls_only_the_cookie_that_is_bound_to_it_counts(world, newcomer):
+    base = "https://almanac.test"
+    sign_in(world, base=base)
+    assert world.http.get(f"{base}{API}/account").json()["person"] == "eva"
+    cookie = world.http.cookies["__Host-almanac_session"]
+    world.http.cookies.clear()
+    world.http.cookies.set("almanac_session", cookie)
+    refused(world.http.get(f"{base}{API}/account"), 401, "not_signed_in")
+
+
 @pytest.mark.parametrize(
     "headers",
     [

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import pytest
@@ -171,7 +173,11 @@ def test_a_disabled_person_stays_out(here):
 
 
 def test_the_flow_is_with_pkce_state_and_nonce(here):
-    query = parse_qs(urlsplit(here.institution.depart(BACK, "/", here.now).url).query)
+    departure = here.institution.depart(BACK, "/", here.now)
+    query = parse_qs(urlsplit(departure.url).query)
+    verifier = json.loads(here.vault.open_text(departure.journey))[3]
+    assert query["code_challenge"] == [urlsafe_b64encode(sha256(verifier.encode()).digest()).decode().rstrip("=")]
+    assert verifier not in departure.url
     assert query["response_type"] == ["code"]
     assert query["code_challenge_method"] == ["S256"]
     assert query["redirect_uri"] == [BACK]
