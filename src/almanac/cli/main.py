@@ -13,7 +13,21 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from almanac.cli import accounts, admin, booking, looking, options, output, series, simulate, sites, up, using, waiting
+from almanac.cli import (
+    accounts,
+    admin,
+    booking,
+    diagnose,
+    looking,
+    options,
+    output,
+    series,
+    simulate,
+    sites,
+    up,
+    using,
+    waiting,
+)
 from almanac.core.errors import AlmanacError, BadRequest
 from almanac.version import VERSION
 
@@ -27,7 +41,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-for commands in (up, looking, booking, series, waiting, using, accounts, admin, sites, simulate):
+for commands in (up, looking, booking, series, waiting, using, diagnose, accounts, admin, sites, simulate):
     commands.register(app)
 
 

@@ -1,0 +1,322 @@
+"""Read an event log of Spark 3.5 or 4.x in one pass, in memory that grows with its tasks and not with its bytes.
+
+An event's name stands at the start of its line (Spark's ``JsonProtocol`` writes it first), so what isn't wanted isn't
+parsed; from the end of a task, the accumulables are cut out before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from almanac.diagnosis.files import Lines, lines_of
+from almanac.diagnosis.run import Column, Executor, Job, Outcome, Rows, Run, Span, Stage, Tasks, merged
+from almanac.diagnosis.trouble import BadEventLog
+
+HEAD = b'{"Event":"'
+ACCUMULABLES = b'"Accumulables":['
+AFTER_ACCUMULABLES = (b'"Task Executor Metrics":', b'"Task Metrics":')
+NUMBER_OF_FILES, SIZE_OF_FILES = "number of files read", "size of files read"
+SQL = b"org.apache.spark.sql.execution.ui.SparkListener"
+CONNECT = b"org.apache.spark.sql.connect.service.SparkListenerConnectOperation"
+OUTCOMES = {"Success": Outcome.GOOD, "TaskKilled": Outcome.KILLED, "TaskCommitDenied": Outcome.KILLED}
+NS = 1e-6
+"""Milliseconds in a nanosecond."""
+
+Event = dict[str, Any]
+
+
+def read(path: Path) -> Run:
+    """The run that a log tells of.
+
+    Raises:
+        BadEventLog: there is no event log of Spark there.
+    """
+    lines = lines_of(path)
+    reader = Reader()
+    reader.read(lines)
+    if not reader.known:
+        raise BadEventLog(
+            f"{path} is not an event log of Spark.",
+            hint="It should hold one JSON object a line, the first a SparkListenerLogStart.",
+        )
+    return reader.run(lines)
+
+
+@dataclass(slots=True)
+class _Stage:
+    """A stage as it is read."""
+
+    name: str = ""
+    parents: tuple[int, ...] = ()
+    job: int | None = None
+    rows: Rows = field(default_factory=Rows)
+
+
+class Reader:
+    """Takes the events of one log, in their order."""
+
+    def __init__(self) -> None:
+        self.known = 0
+        self._broken = 0
+        self._last = 0.0
+        self._app, self._name, self._spark, self._ended = "", "", "", False
+        self._task_cpus = 1
+        self._executors: dict[str, Executor] = {}
+        self._numbers: dict[str, int] = {}
+        self._jobs: dict[int, Job] = {}
+        self._open: set[int] = set()
+        self._stages: dict[int, _Stage] = {}
+        self._job_of: dict[int, int] = {}
+        self._operations: dict[str, Span] = {}
+        self._running: set[str] = set()
+        self._file_metrics: dict[int, str] = {}
+        self._files = {NUMBER_OF_FILES: 0, SIZE_OF_FILES: 0}
+        self._takers: dict[bytes, Callable[[Event], None]] = {
+            b"SparkListenerLogStart": self._log_start,
+            b"SparkListenerApplicationStart": self._application_start,
+            b"SparkListenerApplicationEnd": self._application_end,
+            b"SparkListenerEnvironmentUpdate": self._environment,
+            b"SparkListenerExecutorAdded": self._executor_added,
+            b"SparkListenerExecutorRemoved": self._executor_removed,
+            b"SparkListenerJobStart": self._job_start,
+            b"SparkListenerJobEnd": self._job_end,
+            b"SparkListenerStageSubmitted": self._stage,
+            b"SparkListenerStageCompleted": self._stage,
+            b"SparkListenerTaskEnd": self._task_end,
+            SQL + b"SQLExecutionStart": self._plan,
+            SQL + b"SQLAdaptiveExecutionUpdate": self._plan,
+            SQL + b"DriverAccumUpdates": self._driver_updates,
+            CONNECT + b"Started": self._operation_started,
+            **{CONNECT + end: self._operation_ended for end in (b"Finished", b"Failed", b"Canceled", b"Closed")},
+        }
+
+    def read(self, lines: Iterable[bytes]) -> None:
+        """Take every line; one that can't be understood is counted and passed over."""
+        head = len(HEAD)
+        for line in lines:
+            if not line.startswith(HEAD):
+                self._broken += 1
+                continue
+            taker = self._takers.get(line[head : line.find(b'"', head)])
+            if taker is None or (taker == self._plan and NUMBER_OF_FILES.encode() not in line):
+                continue
+            try:
+                taker(orjson.loads(_without_accumulables(line) if taker == self._task_end else line))
+                self.known += 1
+            except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
+                self._broken += 1
+
+    def run(self, lines: Lines) -> Run:
+        """What was read."""
+        stages = tuple(
+            Stage(
+                number, stage.name or f"stage {number}", stage.parents, self._job(number, stage), Tasks.of(stage.rows)
+            )
+            for number, stage in sorted(self._stages.items())
+            if stage.rows.flat
+        )
+        jobs = [Job(job.id, job.submitted, self._end(job)) for job in self._jobs.values()]
+        jobs += _made_up(stages, {job.id for job in jobs})
+        return Run(
+            app=self._app,
+            name=self._name,
+            spark=self._spark,
+            slots=self._slots(stages),
+            executors=tuple(self._executors.values()),
+            jobs=tuple(sorted(jobs, key=lambda job: (job.submitted, job.id))),
+            stages=stages,
+            ended=self._ended,
+            files=self._files[NUMBER_OF_FILES],
+            file_bytes=self._files[SIZE_OF_FILES],
+            asked=merged(self._span(name) for name in self._operations),
+            truncated=lines.truncated,
+            notes=tuple(self._notes(lines)),
+        )
+
+    def _notes(self, lines: Lines) -> Iterator[str]:
+        yield from lines.notes
+        if lines.truncated:
+            yield "The log stops in the middle of something: this is what it told until then."
+        elif not self._ended:
+            yield "The application hadn't ended when this was read."
+        if self._broken:
+            yield f"{self._broken:,} lines of the log can't be understood and were passed over."
+
+    def _end(self, job: Job) -> float:
+        return max(job.submitted, self._last if job.id in self._open else job.ended)
+
+    def _span(self, operation: str) -> Span:
+        since, until = self._operations[operation]
+        return since, self._last if operation in self._running else until
+
+    def _job(self, number: int, stage: _Stage) -> int:
+        return stage.job if stage.job is not None else self._job_of.get(number, -1)
+
+    def _slots(self, stages: tuple[Stage, ...]) -> int:
+        """Slots at once, at most: of executors, or of tasks where the log tells of no executor."""
+        changes = [(e.added, e.cores // self._task_cpus) for e in self._executors.values()]
+        changes += [
+            (e.removed, -(e.cores // self._task_cpus)) for e in self._executors.values() if e.removed is not None
+        ]
+        if not any(amount > 0 for _, amount in changes):
+            changes = [(float(at), 1) for stage in stages for at in stage.tasks.column(Column.LAUNCH)]
+            changes += [(float(at), -1) for stage in stages for at in stage.tasks.column(Column.FINISH)]
+        most = now = 0
+        for _, amount in sorted(changes):
+            now += amount
+            most = max(most, now)
+        return max(most, 1)
+
+    def _log_start(self, event: Event) -> None:
+        self._spark = str(event["Spark Version"])
+
+    def _application_start(self, event: Event) -> None:
+        self._app, self._name = str(event.get("App ID") or ""), str(event["App Name"])
+        self._last = float(event["Timestamp"])
+
+    def _application_end(self, event: Event) -> None:
+        self._ended = True
+        self._last = max(self._last, float(event["Timestamp"]))
+
+    def _environment(self, event: Event) -> None:
+        self._task_cpus = max(1, int(event.get("Spark Properties", {}).get("spark.task.cpus", 1)))
+
+    def _executor_added(self, event: Event) -> None:
+        info, name = event["Executor Info"], event["Executor ID"]
+        self._executors[name] = Executor(name, info["Host"], int(info["Total Cores"]), float(event["Timestamp"]))
+
+    def _executor_removed(self, event: Event) -> None:
+        there = self._executors.get(event["Executor ID"])
+        if there is not None and there.removed is None:  # a standalone master may tell it twice
+            self._executors[there.id] = Executor(
+                there.id, there.host, there.cores, there.added, float(event["Timestamp"])
+            )
+
+    def _job_start(self, event: Event) -> None:
+        job, at = int(event["Job ID"]), float(event["Submission Time"])
+        self._jobs[job] = Job(job, at, at)
+        self._open.add(job)
+        self._last = max(self._last, at)
+        for number in event["Stage IDs"]:
+            self._job_of[number] = job  # until the stage is submitted, its job is the newest that wants it
+
+    def _job_end(self, event: Event) -> None:
+        job, at = int(event["Job ID"]), float(event["Completion Time"])
+        self._last = max(self._last, at)
+        if job in self._jobs:
+            self._jobs[job] = Job(job, self._jobs[job].submitted, at)
+            self._open.discard(job)
+
+    def _stage(self, event: Event) -> None:
+        info = event["Stage Info"]
+        stage = self._stages.setdefault(int(info["Stage ID"]), _Stage())
+        if not stage.name:
+            stage.name = _label(info)
+            stage.parents = tuple(info.get("Parent IDs") or ())
+            stage.job = self._job_of.get(int(info["Stage ID"]))
+
+    def _task_end(self, event: Event) -> None:
+        info = event["Task Info"]
+        finish = float(info["Finish Time"])
+        self._last = max(self._last, finish)
+        self._stages.setdefault(int(event["Stage ID"]), _Stage()).rows.flat.extend(self._row(event, info, finish))
+
+    def _row(self, event: Event, info: Event, finish: float) -> tuple[float, ...]:
+        """A task in the order of :class:`Column`. One that failed may have no metrics."""
+        metrics = event.get("Task Metrics") or {}
+        get = metrics.get
+        read, written = get("Shuffle Read Metrics") or {}, get("Shuffle Write Metrics") or {}
+        remote = read.get("Remote Bytes Read", 0)
+        executor = self._numbers.setdefault(info["Executor ID"], len(self._numbers))
+        getting = info.get("Getting Result Time", 0)
+        return (
+            info["Launch Time"],
+            finish,
+            get("Executor Run Time", 0),
+            get("Executor CPU Time", 0) * NS,
+            get("JVM GC Time", 0),
+            get("Executor Deserialize Time", 0),
+            get("Result Serialization Time", 0),
+            finish - getting if getting else 0.0,
+            read.get("Fetch Wait Time", 0),
+            written.get("Shuffle Write Time", 0) * NS,
+            get("Memory Bytes Spilled", 0),
+            get("Disk Bytes Spilled", 0),
+            (get("Input Metrics") or {}).get("Bytes Read", 0),
+            (get("Output Metrics") or {}).get("Bytes Written", 0),
+            remote + read.get("Local Bytes Read", 0),
+            remote,
+            written.get("Shuffle Bytes Written", 0),
+            (event.get("Task Executor Metrics") or {}).get("JVMHeapMemory", 0),
+            executor,
+            info["Index"],
+            OUTCOMES.get(event["Task End Reason"]["Reason"], Outcome.FAILED),
+        )
+
+    def _plan(self, event: Event) -> None:
+        """Which accumulators count the files of scans; a plan made anew while it runs brings the same ones."""
+        nodes = [event["sparkPlanInfo"]]
+        while nodes:
+            node = nodes.pop()
+            nodes += node["children"]
+            for metric in node["metrics"]:
+                if metric["name"] in self._files:
+                    self._file_metrics[metric["accumulatorId"]] = metric["name"]
+
+    def _operation_started(self, event: Event) -> None:
+        at = float(event["eventTime"])
+        self._operations[event["operationId"]] = (at, at)
+        self._running.add(event["operationId"])
+        self._last = max(self._last, at)
+
+    def _operation_ended(self, event: Event) -> None:
+        """Once when it has run and once when its results are sent; the later counts."""
+        name, at = event["operationId"], float(event["eventTime"])
+        self._operations[name] = (self._operations.get(name, (at, at))[0], at)
+        self._running.discard(name)
+        self._last = max(self._last, at)
+
+    def _driver_updates(self, event: Event) -> None:
+        for accumulator, value in event["accumUpdates"]:
+            if name := self._file_metrics.get(accumulator):
+                self._files[name] += value
+
+
+def _without_accumulables(line: bytes) -> bytes:
+    """The end of a task without its accumulables, which are most of it.
+
+    Quotes within strings are escaped, so these are none.
+    """
+    start = line.find(ACCUMULABLES)
+    if start < 0:
+        return line
+    for after in AFTER_ACCUMULABLES:
+        end = line.find(after, start)
+        if end > 0:
+            return line[:start] + b'"Accumulables":[]},' + line[end:]
+    return line
+
+
+def _label(info: Event) -> str:
+    """A stage in a few words: where it was called, or for Spark Connect, which tells none, what it does."""
+    name = str(info["Stage Name"]).strip().partition("\n")[0][:120]
+    if not name.startswith("Spark Connect"):
+        return name
+    scopes = (orjson.loads(rdd["Scope"])["name"] for rdd in info.get("RDD Info", ()) if rdd.get("Scope"))
+    return ", ".join(dict.fromkeys(scopes))[:120] or "Spark Connect"
+
+
+def _made_up(stages: tuple[Stage, ...], known: set[int]) -> list[Job]:
+    """Jobs that stages ran for and the log doesn't tell of: its beginning is missing."""
+    spans: dict[int, tuple[float, float]] = {}
+    for stage in stages:
+        if stage.job not in known:
+            first, last = spans.get(stage.job, (float("inf"), 0.0))
+            launch, finish = stage.tasks.column(Column.LAUNCH), stage.tasks.column(Column.FINISH)
+            spans[stage.job] = (min(first, float(launch.min())), max(last, float(finish.max())))
+    return [Job(job, *span) for job, span in spans.items()]
