@@ -56,6 +56,7 @@ class App:
     spark: str = "4.3.0"
     ended: bool = True
     files: tuple[int, int] | None = None
+    properties: dict[str, str] = field(default_factory=dict)
     operations: Sequence[tuple[float, float]] = ()
     events: list[dict[str, Any]] = field(default_factory=list)
 
@@ -84,7 +85,7 @@ class App:
         self._event("SparkListenerLogStart", Spark_Version=self.spark)
         start = {"App Name": "sky", "App ID": "app-1", "Timestamp": START, "User": "ada"}
         self._event("SparkListenerApplicationStart", **start)
-        self._event("SparkListenerEnvironmentUpdate", **{"Spark Properties": {"spark.task.cpus": "1"}})
+        self._event("SparkListenerEnvironmentUpdate", **{"Spark Properties": self.properties})
         for executor in range(self.executors):
             info = {"Host": f"node-{executor}", "Total Cores": self.cores, "Log Urls": {}, "Attributes": {}}
             added = {"Timestamp": START + 500, "Executor ID": str(executor), "Executor Info": info}

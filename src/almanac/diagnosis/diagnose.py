@@ -20,6 +20,7 @@ from almanac.diagnosis.what_if import Estimate, estimates
 
 LEAST_S, LEAST_SHARE = 1.0, 0.05
 """A cause whose removal saves less than a second, or than a twentieth of the run, isn't worth anybody's time."""
+TOO_SMALL, TOO_BIG = 0.95, 0.7
 IDLE = (0.4, 0.5, 0.65, 0.8)
 
 
@@ -114,7 +115,7 @@ def diagnose(run: Run, platform: Platform | None = None) -> Diagnosis:
         causes=_causes(run, known, work, base),
         what_if=estimates(run, known, work, base),
         stages=tuple(_stage_time(stage) for stage in run.stages),
-        notes=run.notes,
+        notes=(*run.notes, *_memory(run)),
     )
 
 
@@ -189,6 +190,18 @@ def _idle(run: Run, work: Workload, base: float, shapes: Sequence[Finding]) -> I
 IDLE_ADVICE = (
     "Run jobs that don't need each other at once (threads, or several seats), join small stages, or book fewer workers."
 )
+
+
+def _memory(run: Run) -> Iterator[str]:
+    """Whether executors have the memory that they need. That costs no time by itself, so it is a note and no cause."""
+    peak = max((float(stage.tasks.column(Column.HEAP).max()) for stage in run.stages), default=0.0)
+    if not run.heap or not peak:
+        return
+    share = peak / run.heap
+    if share > TOO_SMALL:
+        yield f"Executors filled {share:.0%} of their heap: they are near to running out of memory."
+    elif share < TOO_BIG:
+        yield f"Executors never filled more than {share:.0%} of their heap: less memory would do."
 
 
 def _stage_time(stage: Stage) -> StageTime:

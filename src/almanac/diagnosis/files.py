@@ -43,12 +43,16 @@ class Lines:
         try:
             with part.open("rb") as raw, opened(raw) as stream:
                 yield from self._split(stream)
-        except (EOFError, Damaged, zlib.error, zstandard.ZstdError) as error:
+        except EOFError:
             self.truncated = True
-            if not isinstance(error, EOFError):
-                self.notes.append(f"{part.name} is damaged: what follows the damage is not in this diagnosis.")
-        except OSError as error:  # gzip's BadGzipFile and pyarrow's errors among them
-            if error.errno is not None:
+        except (
+            Damaged,
+            zlib.error,
+            zstandard.ZstdError,
+            ValueError,
+            OSError,
+        ) as error:  # the last two are pyarrow's too
+            if isinstance(error, OSError) and error.errno is not None:
                 raise BadEventLog(f"{part} can't be read: {error.strerror}.", hint="Check its permissions.") from None
             self.truncated = True
             self.notes.append(f"{part.name} is damaged: what follows the damage is not in this diagnosis.")
@@ -74,15 +78,22 @@ def lines_of(path: Path) -> Lines:
     Raises:
         BadEventLog: there is none, or there are several.
     """
+    try:
+        return _lines_of(path)
+    except PermissionError:
+        raise BadEventLog(f"{path} may not be read.", hint="Check its permissions, and its directories'.") from None
+
+
+def _lines_of(path: Path) -> Lines:
     if not path.exists():
         raise BadEventLog(f"There is no {path}.", hint="Name an event log, or the directory of a rolling one.")
-    if path.is_file():
+    if not path.is_dir():
         return Lines((path,))
     if parts := _parts(path):
         return _rolling(parts)
     logs = sorted(entry for entry in path.iterdir() if LOG.match(entry.name))
     if len(logs) == 1:
-        return lines_of(logs[0])
+        return _lines_of(logs[0])
     if not logs:
         raise BadEventLog(f"There is no event log in {path}.", hint="Was spark.eventLog.enabled on, and has it begun?")
     names = ", ".join(entry.name for entry in logs[:5]) + (", ..." if len(logs) > 5 else "")

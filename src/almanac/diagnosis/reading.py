@@ -6,6 +6,7 @@ parsed; from the end of a task, the accumulables are cut out before.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,8 @@ AFTER_ACCUMULABLES = (b'"Task Executor Metrics":', b'"Task Metrics":')
 NUMBER_OF_FILES, SIZE_OF_FILES = "number of files read", "size of files read"
 SQL = b"org.apache.spark.sql.execution.ui.SparkListener"
 CONNECT = b"org.apache.spark.sql.connect.service.SparkListenerConnectOperation"
+SIZE = re.compile(r"(\d+)([kmgt]?)b?")
+UNITS = {"k": 10, "m": 20, "": 20, "g": 30, "t": 40}
 OUTCOMES = {"Success": Outcome.GOOD, "TaskKilled": Outcome.KILLED, "TaskCommitDenied": Outcome.KILLED}
 NS = 1e-6
 """Milliseconds in a nanosecond."""
@@ -65,7 +68,7 @@ class Reader:
         self._broken = 0
         self._last = 0.0
         self._app, self._name, self._spark, self._ended = "", "", "", False
-        self._task_cpus = 1
+        self._task_cpus, self._heap = 1, 0
         self._executors: dict[str, Executor] = {}
         self._numbers: dict[str, int] = {}
         self._jobs: dict[int, Job] = {}
@@ -133,6 +136,7 @@ class Reader:
             ended=self._ended,
             files=self._files[NUMBER_OF_FILES],
             file_bytes=self._files[SIZE_OF_FILES],
+            heap=self._heap,
             asked=merged(self._span(name) for name in self._operations),
             truncated=lines.truncated,
             notes=tuple(self._notes(lines)),
@@ -184,7 +188,9 @@ class Reader:
         self._last = max(self._last, float(event["Timestamp"]))
 
     def _environment(self, event: Event) -> None:
-        self._task_cpus = max(1, int(event.get("Spark Properties", {}).get("spark.task.cpus", 1)))
+        properties = event["Spark Properties"]
+        self._task_cpus = max(1, int(properties.get("spark.task.cpus", 1)))
+        self._heap = _bytes(properties.get("spark.executor.memory", ""))
 
     def _executor_added(self, event: Event) -> None:
         info, name = event["Executor Info"], event["Executor ID"]
@@ -300,6 +306,12 @@ def _without_accumulables(line: bytes) -> bytes:
         if end > 0:
             return line[:start] + b'"Accumulables":[]},' + line[end:]
     return line
+
+
+def _bytes(size: str) -> int:
+    """A size as Spark's settings write it (``4g``, ``512m``); 0 for what isn't one. Bare numbers are MiB."""
+    match = SIZE.fullmatch(size.strip().lower())
+    return int(match[1]) << UNITS[match[2]] if match else 0
 
 
 def _label(info: Event) -> str:

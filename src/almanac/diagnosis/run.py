@@ -164,6 +164,7 @@ class Run:
         slots: tasks that could run at once, at most.
         ended: whether the log says that the application ended.
         files, file_bytes: files that scans read, as the driver counted them.
+        heap: bytes that each executor's heap may take, as configured; 0 where the log doesn't tell.
         asked: with Spark Connect, when the server was at work for somebody; between, it waited for people. Empty
             without Connect.
         truncated: whether the log stops in the middle of something.
@@ -180,6 +181,7 @@ class Run:
     ended: bool
     files: int = 0
     file_bytes: int = 0
+    heap: int = 0
     asked: tuple[Span, ...] = ()
     truncated: bool = False
     notes: tuple[str, ...] = ()

@@ -48,14 +48,13 @@ def driver(run: Run) -> Finding | None:
 def failures(run: Run) -> Finding | None:
     """Tasks failed and were run again.
 
-    Saved: a replay in which failed tasks, and good ones that repeat a partition, take no time.
+    Saved: a replay in which failed tasks, and good ones that compute a partition again, take no time.
     """
     failed = sum(int(stage.tasks.failed.sum()) for stage in run.stages)
     total = sum(len(stage.tasks) for stage in run.stages)
     found = level(failed / total if total else 0.0, FAILED)
     if found is None:
         return None
-    hit = tuple(stage.id for stage in run.stages if stage.tasks.failed.any())
     lost = sum(float(stage.tasks.durations[stage.tasks.failed].sum()) for stage in run.stages) / 1000
     removed = sum(executor.removed is not None for executor in run.executors)
     return Finding(
@@ -65,7 +64,7 @@ def failures(run: Run) -> Finding | None:
         {"failed_tasks": failed, "failed_share": failed / total, "lost_s": lost, "executors_removed": removed},
         "Look for the first failure in the logs of the executors. Out of memory: fewer cores or more memory for "
         "each executor, or smaller partitions. A bad record: catch it where it is read.",
-        Remedy(_once, hit),
+        Remedy(_once, tuple(stage.id for stage in run.stages)),
         shape=True,
     )
 
@@ -77,7 +76,7 @@ def _once(stage: Stage, lengths: Numbers) -> Numbers:
     good = np.flatnonzero(tasks.good)
     _, places = np.unique(tasks.column(Column.PARTITION)[good], return_index=True)
     first[good[places]] = True
-    return np.where(first, lengths, 0.0)
+    return np.where(tasks.failed | (tasks.good & ~first), 0.0, lengths)
 
 
 def skew(run: Run) -> Finding | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -124,3 +125,18 @@ def test_the_platform_can_acquit(tmp_path):
 def test_a_log_without_tasks_has_nothing_to_judge(tmp_path):
     found = diagnosed(tmp_path, App([]))
     assert (found.causes, found.what_if, found.wall_s) == ((), (), 0)
+
+
+@pytest.mark.parametrize(("heap", "words"), [("520m", "running out"), ("640m", None), ("2g", "less memory would do")])
+def test_memory_that_is_too_small_or_too_big_is_noted(tmp_path, heap, words):
+    found = diagnosed(tmp_path, one(same(32), properties={"spark.executor.memory": heap}))
+    assert [words in note for note in found.notes] == ([True] if words else [])
+    assert found.causes == ()
+
+
+def test_a_partition_computed_again_after_a_failure_is_part_of_it(tmp_path):
+    lost = [*same(8), *same(8, reason="FetchFailed")]
+    again = [replace(task, partition=index % 8) for index, task in enumerate(same(16))]
+    found = diagnosed(tmp_path, App([Job([Stage(again), Stage([*lost, *same(8)], parents=(0,))])]))
+    assert found.causes[0].kind == "failures"
+    assert found.causes[0].saved_s == pytest.approx(20)

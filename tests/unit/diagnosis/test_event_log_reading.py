@@ -230,6 +230,21 @@ def test_of_several_logs_one_is_to_be_named(tmp_path):
     assert "app-1, app-2" in met.value.hint
 
 
+def test_slots_are_cores_over_the_cores_of_a_task(tmp_path):
+    app = App(APP.jobs, properties={"spark.task.cpus": "2", "spark.executor.memory": "4g"})
+    run = read(app.write(tmp_path / "app-1"))
+    assert (run.slots, run.heap) == (4, 4 << 30)
+
+
+def test_a_log_of_somebody_else_is_told_in_words(tmp_path, monkeypatch):
+    def refuse(_path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "iterdir", refuse)  # root may read everything
+    with pytest.raises(BadEventLog, match="may not be read"):
+        read(tmp_path)
+
+
 def test_blocks_of_nonsense_are_damage():
     with pytest.raises(codecs.Damaged):
         codecs._varint(b"\xff\xff\xff\xff\x7f")
