@@ -248,3 +248,16 @@ def test_a_log_of_somebody_else_is_told_in_words(tmp_path, monkeypatch):
 def test_blocks_of_nonsense_are_damage():
     with pytest.raises(codecs.Damaged):
         codecs._varint(b"\xff\xff\xff\xff\x7f")
+
+
+def test_a_log_that_spark_4_3_wrote_itself():
+    """A Connect server with two executors of a core, one query: its environment and properties left out."""
+    run = read(Path(__file__).with_name("spark-4.3-connect.zstd"))
+    assert (run.spark, run.slots, len(run.executors), len(run.jobs)) == ("4.3.0", 2, 2, 2)
+    assert [(len(stage.tasks), stage.tasks.good.all()) for stage in run.stages] == [(2, True), (1, True)]
+    assert run.stages[0].tasks.column(Column.CPU)[0] == pytest.approx(361.6548)
+    assert run.stages[0].tasks.column(Column.DESERIALISE)[0] == 1339
+    assert run.stages[0].name == "Exchange, WholeStageCodegen (1)"
+    assert len(run.asked) == 1
+    assert 0 < run.wall < 10_000
+    assert run.notes == ()
