@@ -14,6 +14,7 @@ from almanac.diagnosis.diagnose import diagnose
 from almanac.diagnosis.reading import read
 from almanac.diagnosis.replay import replay, workload
 from almanac.diagnosis.run import Run
+from almanac.diagnosis.trouble import BadEventLog
 
 
 def read_from(app: App) -> Run:
@@ -88,3 +89,22 @@ def test_what_is_saved_is_never_more_than_the_run(tasks: list[int], executors: i
     found = diagnose(read_from(app))
     assert all(0 <= cause.saved_share <= 1 for cause in found.causes)
     assert all(estimate.least_s <= estimate.most_s + 1e-9 for estimate in found.what_if)
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.data())
+def test_a_damaged_log_is_diagnosed_or_refused_in_words(data: st.DataObject) -> None:
+    """Bytes are exchanged anywhere: there is a diagnosis of what is left, or an error that a person can read."""
+    app = App(
+        [Job([Stage(same(6)), Stage(same(2, run=300_000), parents=(0,))]), Job([Stage(same(3))])], files=(200, 10)
+    )
+    text = bytearray(b"".join(app.lines()))
+    for place in data.draw(st.lists(st.integers(0, len(text) - 1), max_size=12)):
+        text[place] = data.draw(st.sampled_from(b'0129{}[]",:-eEnN\n\xff'))
+    with tempfile.TemporaryDirectory() as directory:
+        (Path(directory) / "app").write_bytes(bytes(text))
+        try:
+            causes = diagnose(read(Path(directory) / "app")).causes
+        except BadEventLog:
+            causes = ()
+    assert all(cause.saved_s >= 0 for cause in causes)

@@ -7,6 +7,7 @@ parsed; from the end of a task, the accumulables are cut out before.
 from __future__ import annotations
 
 import re
+from array import array
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -111,7 +112,7 @@ class Reader:
             try:
                 taker(orjson.loads(_without_accumulables(line) if taker == self._task_end else line))
                 self.known += 1
-            except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
+            except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError):
                 self._broken += 1
 
     def run(self, lines: Lines) -> Run:
@@ -149,7 +150,8 @@ class Reader:
         elif not self._ended:
             yield "The application hadn't ended when this was read."
         if self._broken:
-            yield f"{self._broken:,} lines of the log can't be understood and were passed over."
+            lines_were = "line of the log was" if self._broken == 1 else "lines of the log were"
+            yield f"{self._broken:,} {lines_were} not understood and passed over."
 
     def _end(self, job: Job) -> float:
         return max(job.submitted, self._last if job.id in self._open else job.ended)
@@ -230,7 +232,8 @@ class Reader:
         info = event["Task Info"]
         finish = float(info["Finish Time"])
         self._last = max(self._last, finish)
-        self._stages.setdefault(int(event["Stage ID"]), _Stage()).rows.flat.extend(self._row(event, info, finish))
+        row = array("d", self._row(event, info, finish))  # whole or not at all: half a row would shift all that follow
+        self._stages.setdefault(int(event["Stage ID"]), _Stage()).rows.flat.extend(row)
 
     def _row(self, event: Event, info: Event, finish: float) -> tuple[float, ...]:
         """A task in the order of :class:`Column`. One that failed may have no metrics."""

@@ -20,6 +20,8 @@ FAILED = (0.05, 0.1, 0.15, 0.2)
 DRIVER = (0.5, 0.65, 0.8, 0.9)
 MANY, SMALL_MS = 5000, 500
 PIECES_PER_SLOT = 2
+MOST_PIECES = 200_000
+"""Of a stage, in a replay: whatever a damaged log says, there are no more."""
 SAME_DATA = 1.5
 """Where the longest task read at most this many times what the median one did, its data isn't why it took longer."""
 
@@ -188,7 +190,8 @@ def _partition_bytes(stage: Stage) -> Numbers:
 
 def _pieces(slots: int, tasks: int, median: float) -> int:
     """Into how many pieces each task is cut: two for each slot, none longer than the rule allows."""
-    return max(1, math.ceil(PIECES_PER_SLOT * slots / tasks), math.ceil(median / (LONG_TASK_MINUTES[0] * 60_000)))
+    wanted = max(math.ceil(PIECES_PER_SLOT * slots / tasks), math.ceil(median / (LONG_TASK_MINUTES[0] * 60_000)))
+    return max(1, min(wanted, MOST_PIECES // tasks))
 
 
 def _cut(slots: int, _stage: Stage, lengths: Numbers) -> Numbers:

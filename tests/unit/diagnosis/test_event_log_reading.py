@@ -125,7 +125,16 @@ def test_a_broken_line_is_passed_over_and_told(tmp_path, plain):
     (tmp_path / "app-2").write_bytes(b"".join(spoilt))
     run = read(tmp_path / "app-2")
     assert facts(run) == facts(read(plain))
-    assert run.notes == ("2 lines of the log can't be understood and were passed over.",)
+    assert run.notes == ("2 lines of the log were not understood and passed over.",)
+
+
+def test_a_task_with_a_broken_number_leaves_the_others_whole(tmp_path, plain):
+    text = plain.read_bytes().replace(b'"JVM GC Time":100.0', b'"JVM GC Time":null', 1)
+    (tmp_path / "app-2").write_bytes(text)
+    run = read(tmp_path / "app-2")
+    assert [len(stage.tasks) for stage in run.stages] == [7, 4]
+    assert set(run.stages[0].tasks.column(Column.RUN)) == {10_000}
+    assert "1 line of the log was not" in run.notes[0]
 
 
 def test_a_task_that_failed_without_metrics_counts(tmp_path):
