@@ -11,6 +11,7 @@ from tests.support.event_logs import MIB, App, Job, Stage, same, with_one
 from almanac.diagnosis.diagnose import Diagnosis, diagnose
 from almanac.diagnosis.findings import Platform
 from almanac.diagnosis.reading import read
+from almanac.diagnosis.run import between
 
 
 def one(tasks, **how) -> App:
@@ -97,6 +98,15 @@ def test_people_who_think_are_not_the_driver(tmp_path):
     assert lunch.wall_s == pytest.approx(40, abs=0.5)
     working = diagnosed(tmp_path, App(jobs, operations=[(0, 4_000_000)]))
     assert working.causes[0].kind == "driver"
+
+
+def test_a_part_of_a_run_is_diagnosed_alone(tmp_path):
+    healthy, skewed = Job([Stage(same(32))]), Job([Stage(with_one(same(32), run=120_000))], pause=5000)
+    run = read(App([healthy, skewed]).write(tmp_path / "app"))
+    first, second = run.jobs
+    assert diagnose(between(run, first.submitted, second.submitted)).causes == ()
+    assert diagnose(between(run, second.submitted, second.ended)).causes[0].kind == "skew"
+    assert diagnose(between(run, second.ended, second.ended)).causes == ()
 
 
 def test_what_saves_too_little_is_not_told(tmp_path):
