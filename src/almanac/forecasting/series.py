@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 import numpy.typing as npt
 
 from almanac.core.demand import HOUR_S, NOBODY, Sessions, hourly_peak, hourly_sum
+from almanac.core.demand_hours import floor_hour
 from almanac.core.errors import BadRequest
 from almanac.core.windows import Window, utc
 
@@ -74,11 +75,6 @@ class Series:
             last = -((self.start - outage.end) // HOUR)
             known[max(0, first) : max(0, last)] = False
         return replace(self, known=known)
-
-
-def floor_hour(instant: datetime) -> datetime:
-    """The full hour at or before an instant, UTC."""
-    return datetime.fromtimestamp(instant.timestamp() // HOUR_S * HOUR_S, UTC)
 
 
 def concurrency(sessions: Sessions, outages: Iterable[Window] = ()) -> Series:

@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from almanac.core.demand import HOUR_S, NOBODY, Sessions
+from almanac.core.demand_hours import floor_hour
 from almanac.core.windows import Window
 from almanac.forecasting.instants import seconds
-from almanac.forecasting.series import Series, floor_hour
+from almanac.forecasting.series import Series
 from almanac.forecasting.tables import Table, load, unix_start
 from almanac.forecasting.trouble import BadTrace, count
 

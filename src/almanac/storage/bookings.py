@@ -40,6 +40,18 @@ _DUE = (
     .where(_C.target == BookingTarget.CONFIRMED, _C.ended_at.is_(None), _C.window_start <= _NOW)
     .order_by(_C.window_start, _C.id)
 )
+_FIRST_START = select(func.min(_C.window_start)).where(_C.target != BookingTarget.OFFERED)
+_USED = select(bookings).where(
+    # An offer that nobody took is cancelled, too, but keeps the instant until which it stood.
+    _C.target != BookingTarget.OFFERED,
+    _C.expires_at.is_(None),
+    _C.window_start >= bindparam("earliest", type_=UtcDateTime()),
+    _C.window_start < bindparam("until", type_=UtcDateTime()),
+    or_(
+        _C.ended_at.is_(None),
+        and_(_C.ended_at > _C.window_start, _C.ended_at > bindparam("since", type_=UtcDateTime())),
+    ),
+)
 _COUNTS = or_(
     and_(_C.target == BookingTarget.OFFERED, _C.expires_at > _NOW),
     and_(_C.target == BookingTarget.CONFIRMED, _C.ended_at.is_(None), _C.window_end > _NOW),
@@ -134,6 +146,21 @@ class Bookings(Repository):
     def awaiting_approval(self, now: datetime) -> Found:
         """Offers that wait for a lead's or an operator's approval, the first to expire first."""
         return [_booking(row) for row in self._rows(_AWAITING, now=now)]
+
+    def first_start(self) -> datetime | None:
+        """When the first booking began, or is to begin; None without any."""
+        first: datetime | None = self._rows(_FIRST_START).scalar_one()
+        return first
+
+    def used(self, within: Window, earliest: datetime) -> Found:
+        """Those that people had at some time of a window (not those cancelled before they began), in no order.
+
+        Args:
+            within: the window.
+            earliest: none that began before this is looked at, so that years of them needn't be.
+        """
+        found = self._rows(_USED, earliest=earliest, until=within.end, since=within.start)
+        return [booking for row in found if (booking := _booking(row)).window.end > within.start]
 
     def count_live(self, owner: str, project: str, now: datetime) -> int:
         """How many of a person's bookings in a project count against their quota.

@@ -286,3 +286,32 @@ class ParticularsRow:
     email_confirmed: bool = False
     zone: str = ""
     theme: str = "system"
+
+
+@dataclass(frozen=True, slots=True)
+class DemandSpanRow:
+    """What is known of a source of demand.
+
+    Attributes:
+        source: ``almanac`` for its own, else an imported trace's name.
+        profile: the one that a trace is about; empty for all.
+        start: the first hour.
+        until: the hour after the last that is written down.
+        watched_at: when it was last looked at; what nobody looked at isn't known.
+    """
+
+    source: str
+    profile: str
+    start: datetime
+    until: datetime
+    watched_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PeakRow:
+    """An hour in which there was demand: the most places at once, and those that were begun."""
+
+    source: str
+    hour: datetime
+    peak: int
+    arrivals: int

@@ -17,12 +17,14 @@ from sqlalchemy import (
     Index,
     MetaData,
     Named,
+    PrimaryKeyConstraint,
     Table,
     TypedColumns,
     text,
 )
 
 from almanac.core.bookings import BookingTarget, Phase
+from almanac.core.demand_hours import Kind
 from almanac.core.ledger import LineKind
 from almanac.core.ports import Handle
 from almanac.core.resources import Holder
@@ -320,6 +322,29 @@ class _MappedMembers(TypedColumns):
     role: Named[str]
 
 
+class _DemandHours(TypedColumns):
+    source: Named[str]
+    profile: Named[str]
+    kind: Named[Kind] = Column(one_of(Kind, "kind"))
+    hour: Named[datetime] = Column(UtcDateTime)
+    peak: Named[int]
+    arrivals: Named[int]
+
+
+class _DemandSpans(TypedColumns):
+    source: Named[str] = Column(primary_key=True)
+    profile: Named[str]
+    start: Named[datetime] = Column(UtcDateTime)
+    until: Named[datetime] = Column(UtcDateTime)
+    watched_at: Named[datetime] = Column(UtcDateTime)
+
+
+class _DemandGaps(TypedColumns):
+    source: Named[str] = Column(primary_key=True)
+    start: Named[datetime] = Column(UtcDateTime, primary_key=True)
+    end: Named[datetime] = Column(UtcDateTime)
+
+
 people = Table("people", metadata, _People)
 
 projects = Table("projects", metadata, _Projects)
@@ -436,3 +461,14 @@ particulars = Table("particulars", metadata, _Particulars, Index("ix_particulars
 identities = Table("identities", metadata, _Identities)
 
 mapped_members = Table("mapped_members", metadata, _MappedMembers)
+# The key is in the order in which a forecast reads: one profile's hours, one after the other.
+demand_hours = Table(
+    "demand_hours",
+    metadata,
+    _DemandHours,
+    PrimaryKeyConstraint("profile", "kind", "hour", "source"),
+)
+
+demand_spans = Table("demand_spans", metadata, _DemandSpans, CheckConstraint("start <= until", name="span"))
+
+demand_gaps = Table("demand_gaps", metadata, _DemandGaps, CheckConstraint('start < "end"', name="gap"))

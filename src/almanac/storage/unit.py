@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from almanac.storage.bookings import Bookings
 from almanac.storage.claims import Claims
 from almanac.storage.clusters import Clusters
+from almanac.storage.demand import Demand
 from almanac.storage.events import Events
 from almanac.storage.leases import Leases
 from almanac.storage.ledger import Ledger
@@ -28,6 +29,7 @@ class Unit:
         self.bookings = Bookings(connection, writing=writing)
         self.claims = Claims(connection, writing=writing)
         self.clusters = Clusters(connection, writing=writing)
+        self.demand = Demand(connection, writing=writing)
         self.leases = Leases(connection, writing=writing)
         self.events = Events(connection, writing=writing)
         self.ledger = Ledger(connection, writing=writing)
