@@ -104,7 +104,7 @@ def _length(seconds: float) -> str:
 
 def sentences(plan: Plan) -> tuple[str, ...]:
     """A plan in words, one line for each thing to buy, to return or to lack."""
-    bought = (_lease(lease) for lease in plan.buy)
+    bought = (sentence(lease) for lease in plan.buy)
     returned = (
         f"Give back {_slots(each.slots)} of {each.lease} at {each.site} from {each.at:%Y-%m-%d %H:%M} UTC."
         for each in plan.give_back
@@ -113,7 +113,8 @@ def sentences(plan: Plan) -> tuple[str, ...]:
     return (*short, *bought, *returned)
 
 
-def _lease(lease: Lease) -> str:
+def sentence(lease: Lease) -> str:
+    """A lease to buy in words: how much, where, when, for what, and what it is worth."""
     verb = f"Continue {lease.adjoins} with" if lease.adjoins else "Buy"
     named = ", ".join(lease.bookings[:3]) + (f" and {len(lease.bookings) - 3} more" if len(lease.bookings) > 3 else "")
     served = [f"booked: {named}"] if lease.bookings else []

@@ -315,3 +315,20 @@ class PeakRow:
     hour: datetime
     peak: int
     arrivals: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRow:
+    """The newest plan of a profile, as it is shown.
+
+    Attributes:
+        failed: whether its forecast failed, so that only bookings and the floor count.
+        basis: what the forecast stands on, in words.
+        facts: the services' own, JSON-ready: band, demand, shortages, score.
+    """
+
+    profile: str
+    made_at: datetime
+    failed: bool
+    basis: str
+    facts: Mapping[str, Any]

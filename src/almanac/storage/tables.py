@@ -345,6 +345,27 @@ class _DemandGaps(TypedColumns):
     end: Named[datetime] = Column(UtcDateTime)
 
 
+class _Plans(TypedColumns):
+    profile: Named[str] = Column(primary_key=True)
+    made_at: Named[datetime] = Column(UtcDateTime)
+    failed: Named[bool]
+    basis: Named[str]
+    facts: Named[Mapping[str, Any]] = Column(Json, nullable=False)
+
+
+class _Places(TypedColumns):
+    id: Named[str] = Column(primary_key=True)
+    profile: Named[str] = Column(index=True)
+    site: Named[str]
+    window_start: Named[datetime] = Column(UtcDateTime)
+    window_end: Named[datetime] = Column(UtcDateTime)
+    due_at: Named[datetime] = Column(UtcDateTime)
+    reason: Named[str]
+    cost: Named[float]
+    cost_without: Named[float]
+    bought: Named[bool]
+
+
 people = Table("people", metadata, _People)
 
 projects = Table("projects", metadata, _Projects)
@@ -461,6 +482,7 @@ particulars = Table("particulars", metadata, _Particulars, Index("ix_particulars
 identities = Table("identities", metadata, _Identities)
 
 mapped_members = Table("mapped_members", metadata, _MappedMembers)
+
 # The key is in the order in which a forecast reads: one profile's hours, one after the other.
 demand_hours = Table(
     "demand_hours",
@@ -472,3 +494,7 @@ demand_hours = Table(
 demand_spans = Table("demand_spans", metadata, _DemandSpans, CheckConstraint("start <= until", name="span"))
 
 demand_gaps = Table("demand_gaps", metadata, _DemandGaps, CheckConstraint('start < "end"', name="gap"))
+
+plans = Table("plans", metadata, _Plans)
+
+places = Table("places", metadata, _Places, CheckConstraint("window_start < window_end", name="window"))

@@ -16,6 +16,7 @@ from almanac.storage.leases import Leases
 from almanac.storage.ledger import Ledger
 from almanac.storage.nodes import Nodes
 from almanac.storage.people import People
+from almanac.storage.plans import Plans
 from almanac.storage.series import AllSeries
 from almanac.storage.sign_in import SignIn
 from almanac.storage.sites import Sites
@@ -35,6 +36,7 @@ class Unit:
         self.ledger = Ledger(connection, writing=writing)
         self.nodes = Nodes(connection, writing=writing)
         self.people = People(connection, writing=writing)
+        self.plans = Plans(connection, writing=writing)
         self.series = AllSeries(connection, writing=writing)
         self.sign_in = SignIn(connection, writing=writing)
         self.sites = Sites(connection, writing=writing)

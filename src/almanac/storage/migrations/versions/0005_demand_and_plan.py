@@ -1,11 +1,11 @@
-"""Demand by the hour."""
+"""Demand by the hour, and the plan."""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
 
-from almanac.storage.types import UtcDateTime
+from almanac.storage.types import Json, UtcDateTime
 
 revision = "0005"
 down_revision = "0004"
@@ -15,6 +15,11 @@ _KIND = sa.Enum("booked", "walk_in", name="kind", native_enum=False, create_cons
 
 def upgrade() -> None:
     """Make the tables."""
+    _demand()
+    _plan()
+
+
+def _demand() -> None:
     op.create_table(
         "demand_hours",
         sa.Column("source", sa.String(), nullable=False),
@@ -43,3 +48,31 @@ def upgrade() -> None:
         sa.CheckConstraint('start < "end"', name=op.f("ck_demand_gaps_gap")),
         sa.PrimaryKeyConstraint("source", "start", name=op.f("pk_demand_gaps")),
     )
+
+
+def _plan() -> None:
+    op.create_table(
+        "plans",
+        sa.Column("profile", sa.String(), nullable=False),
+        sa.Column("made_at", UtcDateTime(), nullable=False),
+        sa.Column("failed", sa.Boolean(), nullable=False),
+        sa.Column("basis", sa.String(), nullable=False),
+        sa.Column("facts", Json, nullable=False),
+        sa.PrimaryKeyConstraint("profile", name=op.f("pk_plans")),
+    )
+    op.create_table(
+        "places",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("profile", sa.String(), nullable=False),
+        sa.Column("site", sa.String(), nullable=False),
+        sa.Column("window_start", UtcDateTime(), nullable=False),
+        sa.Column("window_end", UtcDateTime(), nullable=False),
+        sa.Column("due_at", UtcDateTime(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("cost", sa.Double(), nullable=False),
+        sa.Column("cost_without", sa.Double(), nullable=False),
+        sa.Column("bought", sa.Boolean(), nullable=False),
+        sa.CheckConstraint("window_start < window_end", name=op.f("ck_places_window")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_places")),
+    )
+    op.create_index("ix_places_profile", "places", ["profile"])

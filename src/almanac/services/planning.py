@@ -1,0 +1,241 @@
+"""The plan of the running Almanac: each hour, and when bookings have changed, forecast -> leases to hold -> rows.
+
+It is made off the booking path: it reads one snapshot, computes for as long as it takes, and writes in one short
+transaction that takes no pool, so that nobody who books waits for it. The loop carries the rows out.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+
+from almanac.core.bookings import Booking, BookingTarget
+from almanac.core.catalogue import Profile
+from almanac.core.demand_hours import floor_hour
+from almanac.core.errors import AlmanacError, NotOffered
+from almanac.core.plan import HOUR, Held, Ints, Plan, Problem, SiteTerms
+from almanac.core.plan_places import Place, carried
+from almanac.core.plan_reasons import sentences
+from almanac.core.windows import Window
+from almanac.planning.planner import plan as best
+from almanac.planning.solver import Unsolved
+from almanac.services.catalogue import Catalogue
+from almanac.services.demand import DemandHistory
+from almanac.services.dials import Dials
+from almanac.services.expecting import AHEAD, Expected, Expecting
+from almanac.services.leads import Leads
+from almanac.services.standing import Terms, standing
+from almanac.storage.database import Database
+from almanac.storage.rows import PlanRow
+from almanac.storage.unit import Unit
+
+log = logging.getLogger(__name__)
+
+COALESCED = timedelta(seconds=30)
+"""Bookings that change within this are planned for together."""
+
+Solver = Callable[[Problem], Plan]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcome:
+    """A plan for one profile, with what it was made from.
+
+    Attributes:
+        demand: places wanted for walk-ins, shape (hours,).
+        booked: places that bookings made ahead stand on, shape (hours,).
+        plan: in slots; None where no site offers the profile or the solver failed: what is bought stays then.
+        places: to be held, bought ones included.
+    """
+
+    profile: str
+    expected: Expected
+    demand: Ints
+    booked: Ints
+    plan: Plan | None
+    places: tuple[Place, ...]
+    basis: str
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """JSON-ready, for those who look at it."""
+        score = self.expected.score
+        return {
+            "start": self.expected.start.isoformat(),
+            "levels": list(self.expected.levels),
+            "quantiles": np.round(self.expected.quantiles, 2).tolist(),
+            "demand": self.demand.tolist(),
+            "booked": self.booked.tolist(),
+            "held": [] if self.plan is None else self.plan.held().tolist(),
+            "cost": None if self.plan is None else round(self.plan.cost, 4),
+            "sentences": [] if self.plan is None else list(sentences(self.plan)),
+            "short": self.plan is not None and not self.plan.met,
+            "score": None
+            if score is None
+            else {
+                "skill": round(score.skill, 4),
+                "loss": round(score.loss, 4),
+                "shadow_loss": round(score.shadow_loss, 4),
+                "cover": {str(level): round(share, 4) for level, share in score.cover.items()},
+                "origins": score.origins,
+            },
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class _Snapshot:
+    """What the database knows, read at once."""
+
+    bookings: Sequence[Booking]
+    warm: Sequence[tuple[str, Held]]
+    places: Sequence[Place]
+
+    def bought(self, profile: str, now: datetime) -> list[Place]:
+        """What was asked for and isn't over."""
+        return [p for p in self.places if p.profile == profile and p.bought and p.window.end > now]
+
+    def warm_of(self, profile: str) -> list[Held]:
+        """What its warm clusters hold."""
+        return [held for of, held in self.warm if of == profile]
+
+
+class Planning:
+    """Makes plans, one per profile."""
+
+    def __init__(
+        self,
+        database: Database,
+        catalogue: Catalogue,
+        leads: Leads,
+        history: DemandHistory,
+        dials: Dials,
+        solve: Solver = best,
+    ) -> None:
+        self._database = database
+        self._catalogue = catalogue
+        self._terms = Terms(catalogue, leads)
+        self._history = history
+        self._expecting = Expecting(history)
+        self._solve = solve
+        self.dials = dials
+        self._made_at: datetime | None = None
+        self._seen = -1
+
+    def look(self, now: datetime) -> bool:
+        """Make the plans anew if it is time: a new hour has begun, or bookings have changed since.
+
+        Returns:
+            Whether plans were made.
+        """
+        version = self._version()
+        made_at = self._made_at
+        if made_at is not None and timedelta(0) <= now - made_at:
+            same = version == self._seen and floor_hour(made_at) == floor_hour(now)
+            if same or now - made_at < COALESCED:
+                return False
+        self.make(now)
+        self._made_at, self._seen = now, version
+        return True
+
+    def make(self, now: datetime) -> list[Outcome]:
+        """Make the plan of every profile that somebody may want, and write it down."""
+        snapshot = self._read(now)
+        made = [
+            outcome for profile in self._wanted(snapshot, self.dials) if (outcome := self._one(profile, snapshot, now))
+        ]
+        for outcome in made:
+            self._write(outcome, snapshot, now)
+        return made
+
+    def what_if(self, dials: Dials, now: datetime) -> list[Outcome]:
+        """The plans that other dials would make; nothing is written."""
+        snapshot = self._read(now)
+        tried = (self._tried(profile, dials, snapshot, now) for profile in self._wanted(snapshot, dials))
+        return [outcome for outcome in tried if outcome is not None]
+
+    def _version(self) -> int:
+        with self._database.read() as unit:
+            return sum(unit.sites.pool_version(site) for site in self._catalogue.names)
+
+    def _read(self, now: datetime) -> _Snapshot:
+        horizon = Window.lasting(floor_hour(now), AHEAD * HOUR)
+        with self._database.read() as unit:
+            bookings = unit.bookings.list(targets={BookingTarget.CONFIRMED}, overlapping=horizon)
+            return _Snapshot(bookings, _warm(unit), unit.plans.places())
+
+    def _wanted(self, snapshot: _Snapshot, dials: Dials) -> list[Profile]:
+        """Profiles that were asked for, that have a floor, or of which something is held."""
+        names = {*self._history.profiles(), *dials.floor, *(place.profile for place in snapshot.places)}
+        return [profile for profile in self._catalogue.all_profiles if profile.name in names]
+
+    def _one(self, profile: Profile, snapshot: _Snapshot, now: datetime) -> Outcome | None:
+        return self._tried(profile, self.dials, snapshot, now, keep=True)
+
+    def _tried(
+        self, profile: Profile, dials: Dials, snapshot: _Snapshot, now: datetime, *, keep: bool = False
+    ) -> Outcome | None:
+        """A profile's plan; None when its sites have never answered: what is bought stays as it is."""
+        expected = self._expecting.of(profile.name, dials, now, keep=keep)
+        demand = _demand(expected, profile.name, dials)
+        bought = snapshot.bought(profile.name, now)
+        try:
+            terms = self._terms.of(profile, now)
+        except NotOffered as nowhere:
+            basis = f"{expected.basis} {nowhere.message}"
+            return Outcome(profile.name, expected, demand, np.zeros_like(demand), None, tuple(bought), basis)
+        except AlmanacError as error:
+            log.warning("%s isn't planned for: %s", profile.name, error.message)
+            return None
+        found = standing(profile, (t.site for t in terms), snapshot.bookings, snapshot.warm_of(profile.name), bought)
+        problem = Problem(floor_hour(now), now, terms, demand, self._missing(terms, dials), found.firm, found.held)
+        booked: Ints = np.sum([problem.firm_slots(each.site) for each in terms], axis=0)
+        try:
+            plan = self._solve(problem)
+        except Unsolved as error:
+            basis = f"{expected.basis} {error} What is held stays."
+            return Outcome(profile.name, expected, demand, booked, None, tuple(bought), basis)
+        notice = {each.site: each.lead_time for each in terms}
+        wanted = carried(plan, bought, profile.name, notice.__getitem__, _new_id, now, HOUR)
+        return Outcome(profile.name, expected, demand, booked, plan, tuple(wanted), expected.basis)
+
+    @staticmethod
+    def _missing(terms: Sequence[SiteTerms], dials: Dials) -> float:
+        """The price of a missing place: so many times what the cheapest site asks for one."""
+        return dials.missing * min(each.price for each in terms)
+
+    def _write(self, outcome: Outcome, snapshot: _Snapshot, now: datetime) -> None:
+        row = PlanRow(outcome.profile, now, outcome.expected.failed, outcome.basis, outcome.facts)
+        before = snapshot.bought(outcome.profile, now)
+        with self._database.write() as unit:
+            # The loop may have bought places meanwhile: then this plan doesn't know of them, and the next one will.
+            fresh = [p for p in unit.plans.places(outcome.profile) if p.bought and p.window.end > now]
+            if {place.id for place in fresh} == {place.id for place in before}:
+                unit.plans.put(row, outcome.places)
+
+
+def _demand(expected: Expected, profile: str, dials: Dials) -> Ints:
+    """Places to hold for walk-ins: the quantile that is worth it, between floor and ceiling; shape (hours,).
+
+    Counts are at or below a quantile if they are at or below its whole part; rounding to the nearest is on the safe side,
+    and doesn't take the blur around nothing for somebody.
+    """
+    wanted = np.floor(expected.at(dials.quantile) + 0.5).astype(np.int64)
+    ceiling = dials.ceiling.get(profile)
+    return np.clip(wanted, dials.floor.get(profile, 0), ceiling)
+
+
+def _warm(unit: Unit) -> list[tuple[str, Held]]:
+    """What warm clusters hold, by profile."""
+    leases = {lease.id: lease for lease in unit.leases.unfinished()}
+    rows = [row for row in unit.clusters.unfinished() if row.booking_id is None and row.lease_id in leases]
+    return [(row.profile, Held(row.id, row.site, leases[row.lease_id].window, 1, pinned=True)) for row in rows]
+
+
+def _new_id() -> str:
+    return f"l-{secrets.token_hex(5)}"
