@@ -16,6 +16,7 @@ from almanac.services.accounts import Accounts
 from almanac.services.approvals import Approvals
 from almanac.services.bookings import Bookings
 from almanac.services.calendars import Calendars
+from almanac.services.carrying import Carrying
 from almanac.services.catalogue import Catalogue
 from almanac.services.changes import Changes
 from almanac.services.choosing import Chooser
@@ -123,12 +124,13 @@ def compose(
     leads = Leads(database, catalogue)
     chooser = Chooser(database, catalogue, rules)
     warm = WarmPool(database, catalogue, calendars, chooser)
+    carrying = Carrying(database, catalogue, calendars)
     finder = Finder(catalogue, calendars, leads, chooser)
     showing = Showing(catalogue, leads)
-    maker = Maker(catalogue, calendars, warm, finder, showing, rules)
+    maker = Maker(catalogue, calendars, warm, carrying, finder, showing, rules)
     bookings = Bookings(database, catalogue, calendars, maker, showing, rules, wake.set)
     waiting = WaitingList(database, catalogue, calendars, finder, maker, rules, wake.set)
-    duties = Duties(database, catalogue, calendars, warm, waiting.look)
+    duties = Duties(database, catalogue, calendars, warm, carrying, waiting.look)
     return Almanac(
         database=database,
         catalogue=catalogue,

@@ -11,7 +11,7 @@ from tests.support.rig import HOSTS, Rig
 from almanac.core.bookings import Booking, BookingTarget, Phase
 from almanac.core.ledger import LineKind
 from almanac.core.ports import ClusterState, SeenCluster
-from almanac.core.resources import Holder, Resources
+from almanac.core.resources import Resources
 from almanac.core.windows import Window
 from almanac.services.records import Plan, load_order
 from almanac.sites.simulated.world import State
@@ -36,7 +36,7 @@ def never_overbooked(rig: Rig) -> None:
     now = rig.clock()
     with rig.app.database.read() as unit:
         for site, hosts in HOSTS.items():
-            claims = [claim for claim in unit.claims.current(site, now) if claim.holder is not Holder.WARM]
+            claims = [claim for claim in unit.claims.current(site, now) if not claim.holder.gives_way]
             for host in hosts:
                 here = [(claim.window, claim.resources) for claim in claims if claim.host == host.name]
                 for instant in {now, *(window.start for window, _ in here if window.start > now)}:

@@ -78,6 +78,12 @@ class Holder(StrEnum):
     BOOKING = "booking"
     OFFER = "offer"
     WARM = "warm"
+    PLAN = "plan"
+
+    @property
+    def gives_way(self) -> bool:
+        """Whether bookings are placed as if it weren't there."""
+        return self in {Holder.WARM, Holder.PLAN}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +99,7 @@ class Claim:
         resources: what they take together (``count`` x the flavor's).
         window: from the start of the build to the end of the teardown.
         holder: what kind of thing holds it.
-        holder_id: the booking's (an offer is a booking to be) or the warm cluster's id.
+        holder_id: the booking's (an offer is a booking to be), the warm cluster's or the planned place's id.
         expires_at: for an offer, when it stops counting; otherwise None.
     """
 

@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from almanac.core.capacity import Calendar
 from almanac.core.errors import SiteTrouble
 from almanac.core.ports import SiteCapacity
-from almanac.core.resources import Claim, Holder
+from almanac.core.resources import Claim
 from almanac.services.catalogue import Catalogue
 from almanac.storage.database import Database
 from almanac.storage.unit import Unit
@@ -30,7 +30,7 @@ class _Kept:
     """One site's calendar in memory, of the firm claims (bookings' and offers'), by holder."""
 
     def __init__(self, version: int, capacity: SiteCapacity, claims: Sequence[Claim], now: datetime) -> None:
-        firm = [claim for claim in claims if claim.holder is not Holder.WARM]
+        firm = [claim for claim in claims if not claim.holder.gives_way]
         self.version = version
         self.capacity = capacity
         self.read_at = now
@@ -99,7 +99,7 @@ class Change:
     def reload(self, holder: str) -> None:
         """Note that a holder's claims were changed through ``unit``."""
         claims = self.unit.claims.for_holder(holder)
-        self.pending[holder] = [claim for claim in claims if claim.holder is not Holder.WARM]
+        self.pending[holder] = [claim for claim in claims if not claim.holder.gives_way]
 
     @contextmanager
     def without(self, holder: str) -> Iterator[Calendar]:

@@ -18,6 +18,7 @@ from almanac.core.errors import SiteTrouble
 from almanac.core.rules import Reason, Verdict, verdict
 from almanac.services import lifecycle
 from almanac.services.calendars import Calendars, Change
+from almanac.services.carrying import Carrying
 from almanac.services.catalogue import Catalogue
 from almanac.services.warm import WarmPool
 from almanac.storage.database import Database
@@ -45,12 +46,14 @@ class Duties:
         catalogue: Catalogue,
         calendars: Calendars,
         warm: WarmPool,
+        carrying: Carrying,
         serve: Callable[[datetime], None],
     ) -> None:
         self._database = database
         self._catalogue = catalogue
         self._calendars = calendars
         self._warm = warm
+        self._carrying = carrying
         self._serve = serve
 
     def perform(self, now: datetime) -> None:
@@ -58,6 +61,7 @@ class Duties:
         self._expire_offers(now)
         self._judge(now)
         self._serve(now)
+        self._carrying.adjust(now)
         self._warm.adjust(now)
 
     def _expire_offers(self, now: datetime) -> None:

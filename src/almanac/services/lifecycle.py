@@ -10,6 +10,7 @@ from almanac.core.bookings import Booking, BookingTarget, Phase
 from almanac.core.ledger import Account, Entry, account, charge_so_far, rebalance, settle
 from almanac.core.ports import PlacedNode
 from almanac.core.resources import Claim, Holder
+from almanac.core.windows import Window
 from almanac.services.records import Plan, dump_nodes, seat_files
 from almanac.storage.rows import ClusterRow, ClusterTarget, EventRow, LeaseRow, LeaseTarget, LedgerRow
 from almanac.storage.unit import Unit
@@ -53,10 +54,21 @@ def write_lines(unit: Unit, booking: Booking, entries: Sequence[Entry], at: date
         )
 
 
-def confirm(unit: Unit, booking: Booking, nodes: Sequence[PlacedNode], now: datetime, actor: str) -> ClusterRow:
-    """Write what a new booking needs beside its claims: a cluster and a lease for the loop, and the ledger's hold."""
+def confirm(
+    unit: Unit, booking: Booking, nodes: Sequence[PlacedNode], now: datetime, actor: str, held: LeaseRow | None = None
+) -> ClusterRow:
+    """Write what a new booking needs beside its claims: a cluster and a lease for the loop, and the ledger's hold.
+
+    Args:
+        unit: the transaction.
+        booking: the booking.
+        nodes: where its cluster is to stand.
+        now: aware UTC.
+        actor: who made it.
+        held: a lease of these nodes that becomes the booking's; None: it gets a new one.
+    """
     key, plan = booking.id[2:], _plan(booking, nodes)
-    lease = LeaseRow(
+    lease = held or LeaseRow(
         f"l-{key}", Holder.BOOKING, booking.id, booking.site, dump_nodes(nodes), booking.claim_window, now, now
     )
     cluster = ClusterRow(
@@ -70,7 +82,11 @@ def confirm(unit: Unit, booking: Booking, nodes: Sequence[PlacedNode], now: date
         build_at=now if booking.claim_window.start - now < _SOON else booking.claim_window.start,
         booking_id=booking.id,
     )
-    unit.leases.add(lease)
+    if held is None:
+        unit.leases.add(lease)
+    else:
+        window = Window(held.window.start, booking.claim_window.end)
+        unit.leases.record(held.id, now, holder=Holder.BOOKING, holder_id=booking.id, window=window, phase=Phase.ABSENT)
     unit.clusters.add(cluster)
     write_lines(unit, booking, rebalance(Account(), nodes_of(booking), booking.window), now, actor)
     return cluster

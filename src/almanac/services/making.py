@@ -16,6 +16,7 @@ from almanac.core.windows import Window
 from almanac.services import lifecycle, limits
 from almanac.services.calendars import Calendars, Change, Joint
 from almanac.services.caller import Caller
+from almanac.services.carrying import Carrying
 from almanac.services.catalogue import Catalogue
 from almanac.services.choosing import NO_ROOM, Ask
 from almanac.services.finding import Finder
@@ -25,6 +26,7 @@ from almanac.services.rules import Rules
 from almanac.services.showing import Showing
 from almanac.services.views import BookingView
 from almanac.services.warm import WarmPool
+from almanac.storage.rows import ClusterRow
 
 _AT_LEAST = timedelta(hours=1)
 """So long what needs an approval is held for it, however soon it starts."""
@@ -40,6 +42,7 @@ class Maker:
         catalogue: Catalogue,
         calendars: Calendars,
         warm: WarmPool,
+        carrying: Carrying,
         finder: Finder,
         showing: Showing,
         rules: Rules,
@@ -47,6 +50,7 @@ class Maker:
         self._catalogue = catalogue
         self._calendars = calendars
         self._warm = warm
+        self._carrying = carrying
         self._finder = finder
         self._showing = showing
         self._rules = rules
@@ -137,6 +141,10 @@ class Maker:
         if not offered and booking.window.start <= now and self._from_warm_pool(change, booking, why, now):
             cluster = change.unit.clusters.for_booking(booking.id)
             return self._showing.made(booking, cluster, now, why)
+        if not offered and booking.window.start <= now:
+            cluster = self._in_held_capacity(change, booking, why, now)
+            if cluster is not None:
+                return self._showing.made(booking, cluster, now, why)
         holder = Holder.OFFER if offered else Holder.BOOKING
         change.unit.bookings.add(booking)
         claims = claims_for(
@@ -151,6 +159,19 @@ class Maker:
         message = f"Booked {booking.profile}{_at_site(change, booking, why)}"
         lifecycle.tell(change.unit, booking, now, "booked", message, booking.owner)
         return self._showing.made(booking, cluster, now, why)
+
+    def _in_held_capacity(self, change: Change, booking: Booking, why: str, now: datetime) -> ClusterRow | None:
+        """A walk-in on a place that the plan holds; None if there is none that will do."""
+        taken = self._carrying.find(change.unit, change.calendar, booking, change.capacity.limits)
+        if taken is None:
+            return None
+        change.unit.bookings.add(booking)
+        self._carrying.give(change.unit, taken)
+        change.put(booking.id, taken.claims)
+        cluster = lifecycle.confirm(change.unit, booking, taken.nodes, now, booking.owner, taken.lease)
+        message = f"Booked {booking.profile} in capacity held ahead{_at_site(change, booking, why)}"
+        lifecycle.tell(change.unit, booking, now, "booked", message, booking.owner)
+        return cluster
 
     def _from_warm_pool(self, change: Change, booking: Booking, why: str, now: datetime) -> bool:
         taken = self._warm.find(change.unit, change.calendar, booking)

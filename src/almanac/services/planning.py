@@ -133,14 +133,14 @@ class Planning:
         Returns:
             Whether plans were made.
         """
-        version = self._version()
+        newest = self._newest_event()
         made_at = self._made_at
         if made_at is not None and timedelta(0) <= now - made_at:
-            same = version == self._seen and floor_hour(made_at) == floor_hour(now)
+            same = newest == self._seen and floor_hour(made_at) == floor_hour(now)
             if same or now - made_at < COALESCED:
                 return False
         self.make(now)
-        self._made_at, self._seen = now, version
+        self._made_at, self._seen = now, newest
         return True
 
     def make(self, now: datetime) -> list[Outcome]:
@@ -159,9 +159,9 @@ class Planning:
         tried = (self._tried(profile, dials, snapshot, now) for profile in self._wanted(snapshot, dials))
         return [outcome for outcome in tried if outcome is not None]
 
-    def _version(self) -> int:
+    def _newest_event(self) -> int:
         with self._database.read() as unit:
-            return sum(unit.sites.pool_version(site) for site in self._catalogue.names)
+            return unit.events.last_id()
 
     def _read(self, now: datetime) -> _Snapshot:
         horizon = Window.lasting(floor_hour(now), AHEAD * HOUR)

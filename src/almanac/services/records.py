@@ -70,6 +70,11 @@ def load_order(lease: str, window: Window, nodes: str) -> LeaseOrder:
     return LeaseOrder(lease, window, _placed(json.loads(nodes)))
 
 
+def load_nodes(nodes: str) -> tuple[PlacedNode, ...]:
+    """Placed nodes from a lease row."""
+    return _placed(json.loads(nodes))
+
+
 def _nodes(nodes: Sequence[PlacedNode]) -> list[dict[str, Any]]:
     return [asdict(node) for node in nodes]
 

@@ -8,9 +8,10 @@ from typing import Any
 
 from sqlalchemy import bindparam, insert, select, update
 
+from almanac.core.resources import Holder
 from almanac.core.windows import Window
 from almanac.storage.repository import AnyRow, Repository, by_key
-from almanac.storage.rows import LeaseRow
+from almanac.storage.rows import LeaseRow, LeaseTarget
 from almanac.storage.tables import UNFINISHED_LEASE, leases
 
 _C = leases.c
@@ -19,6 +20,17 @@ _BY_ID = by_key(leases)
 _ADD = insert(leases)
 _FOR_HOLDER = select(leases).where(_C.holder_id == bindparam("holder_key")).order_by(_C.created_at, _C.id)
 _UNFINISHED = select(leases).where(UNFINISHED_LEASE).order_by(_C.created_at, _C.id)
+
+_PLANNED = (
+    select(leases)
+    .where(
+        UNFINISHED_LEASE,
+        _C.site == bindparam("at_site"),
+        _C.holder == Holder.PLAN,
+        _C.target == LeaseTarget.HELD,
+    )
+    .order_by(_C.created_at, _C.id)
+)
 
 
 class Leases(Repository):
@@ -40,6 +52,10 @@ class Leases(Repository):
     def unfinished(self) -> list[LeaseRow]:
         """Those that aren't gone, or shouldn't be; oldest first."""
         return [_lease(row) for row in self._rows(_UNFINISHED)]
+
+    def planned(self, site: str) -> list[LeaseRow]:
+        """What the plan holds at a site, or wants held; oldest first."""
+        return [_lease(row) for row in self._rows(_PLANNED, at_site=site)]
 
     def record(
         self,

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import bindparam, delete, insert, select
+from sqlalchemy import bindparam, delete, insert, select, update
 
 from almanac.core.plan_places import Place
 from almanac.core.windows import Window
@@ -20,6 +20,8 @@ _PLACES = select(places).order_by(_C.window_start, _C.window_end, _C.site, _C.id
 _PLACES_OF = _PLACES.where(_C.profile == bindparam("of_profile"))
 _REMOVE = delete(places).where(_C.profile == bindparam("of_profile"))
 _ADD = insert(places)
+_BUY = update(places).where(_C.id == bindparam("key")).values(bought=True)
+_DROP = delete(places).where(_C.id == bindparam("key"))
 
 
 class Plans(Repository):
@@ -38,6 +40,14 @@ class Plans(Repository):
         self._connection.execute(_REMOVE, {"of_profile": plan.profile})
         if rows := [_values(place) for place in wanted]:
             self._connection.execute(_ADD, rows)
+
+    def mark_bought(self, place_id: str) -> bool:
+        """Note that a place was asked for. Returns whether the plan still wants it."""
+        return self._connection.execute(_BUY, {"key": place_id}).rowcount == 1
+
+    def drop(self, place_id: str) -> None:
+        """Remove a place; not knowing it is fine."""
+        self._connection.execute(_DROP, {"key": place_id})
 
     def places(self, profile: str | None = None) -> list[Place]:
         """A profile's, or all, by start."""

@@ -81,7 +81,7 @@ class LeaseRow:
     """A lease: intent (``target``) and fact (``phase``, ``handle``, ...).
 
     Attributes:
-        holder: BOOKING or WARM; ``holder_id`` is the booking's or the warm cluster's id.
+        holder: BOOKING, WARM or PLAN; ``holder_id`` is the booking's, the warm cluster's or the planned place's id.
         order: the services' own JSON text.
         changed_at: when the row was last written.
     """

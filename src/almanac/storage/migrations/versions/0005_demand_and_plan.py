@@ -17,6 +17,16 @@ def upgrade() -> None:
     """Make the tables."""
     _demand()
     _plan()
+    for table in ("claims", "leases"):
+        _let_the_plan_hold(table)
+
+
+def _let_the_plan_hold(table: str) -> None:
+    """Allow another kind of holder. SQLite has to copy the table for that."""
+    name = op.f(f"ck_{table}_holder")
+    with op.batch_alter_table(table) as changed:
+        changed.drop_constraint(name, type_="check")
+        changed.create_check_constraint(name, "holder IN ('booking', 'offer', 'warm', 'plan')")
 
 
 def _demand() -> None:
