@@ -21,6 +21,8 @@ from almanac.services.catalogue import Catalogue
 from almanac.services.changes import Changes
 from almanac.services.choosing import Chooser
 from almanac.services.devices import Devices
+from almanac.services.demand import DemandHistory
+from almanac.services.dials import Dials
 from almanac.services.duties import Duties
 from almanac.services.finding import Finder
 from almanac.services.hands import Hands, InOrder, SideBySide
@@ -32,6 +34,7 @@ from almanac.services.making import Maker
 from almanac.services.nodes import Nodes
 from almanac.services.oidc import Provider
 from almanac.services.particulars import AllParticulars
+from almanac.services.planning import Planning
 from almanac.services.profile_file import ProfileFile, merged, read
 from almanac.services.projects import Projects
 from almanac.services.reconcile import Reconciler
@@ -67,6 +70,8 @@ class Almanac:
     Attributes:
         clock: the present, aware UTC; simulated in tests.
         wake: set by services when the loop should look at once.
+        history: what was asked for, hour by hour.
+        planning: None while the operator has it turned off.
         nodes: where machines in clouds get their orders; None when no site has such.
         institution: where people may sign in; None when there is none.
     """
@@ -92,6 +97,8 @@ class Almanac:
     reconciler: Reconciler
     clock: Clock
     wake: threading.Event
+    history: DemandHistory
+    planning: Planning | None = None
     nodes: Nodes | None = None
     institution: Institution | None = None
 
@@ -131,6 +138,7 @@ def compose(
     bookings = Bookings(database, catalogue, calendars, maker, showing, rules, wake.set)
     waiting = WaitingList(database, catalogue, calendars, finder, maker, rules, wake.set)
     duties = Duties(database, catalogue, calendars, warm, carrying, waiting.look)
+    history = DemandHistory(database, catalogue)
     return Almanac(
         database=database,
         catalogue=catalogue,
@@ -153,8 +161,25 @@ def compose(
         reconciler=Reconciler(database, catalogue, vault, duties, hands(wake.set), clock),
         clock=clock,
         wake=wake,
+        history=history,
+        planning=_planning(database, catalogue, leads, history, rules.plan),
         nodes=nodes,
     )
+
+
+def _planning(
+    database: Database, catalogue: Catalogue, leads: Leads, history: DemandHistory, dials: Dials | None
+) -> Planning | None:
+    """The planner, if there is to be a plan.
+
+    Raises:
+        UnknownProfile: a floor or a ceiling of a profile that there isn't.
+    """
+    if dials is None:
+        return None
+    for name in (*dials.floor, *dials.ceiling):
+        catalogue.profile(name)
+    return Planning(database, catalogue, leads, history, dials)
 
 
 def build(settings: Settings, clock: Clock = wall_clock) -> Almanac:
@@ -169,6 +194,9 @@ def build(settings: Settings, clock: Clock = wall_clock) -> Almanac:
     file = read(settings.catalogue) if settings.catalogue else ProfileFile()
     database = Database(settings.database_url)
     database.migrate()
+    if not settings.planning.enabled:
+        with database.write() as unit:
+            unit.plans.clear()
     vault = Vault.at(settings.state / "secret.key")
     nodes = Nodes(database, vault, clock, storage_of(settings))
     made = Sites(settings, file, nodes, clock).make()
@@ -180,6 +208,7 @@ def build(settings: Settings, clock: Clock = wall_clock) -> Almanac:
         shapes(made),
         settings.waiting_held_for,
         settings.approval_held_for,
+        settings.planning.dials,
     )
     sites, profiles = [each.site for each in made], merged(built_in(made), file)
     app = compose(database, vault, sites, profiles, rules, clock, partial(SideBySide, _HANDS), nodes)

@@ -1,4 +1,4 @@
-"""The one long-running loop: elected, woken by changes, at most one tick at a time."""
+"""The one long-running loop: elected, woken by changes, at most one tick at a time; and the plan's, beside it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from almanac.factory import Almanac
 from almanac.services.health import LOOP, SILENT_AFTER
 
 log = logging.getLogger(__name__)
+
+FORESIGHT = "foresight"
+"""The election of the one that plans."""
 
 
 class Loop:
@@ -58,3 +61,52 @@ class Loop:
         except Exception:  # the loop outlives whatever a tick meets; the next tick looks again
             log.exception("tick failed")
             return False
+
+
+class Foresight:
+    """Writes demand down and makes plans, in a thread of its own: neither bookings nor the loop wait for it.
+
+    Args:
+        app: the composed application.
+        holder: who leads; see ``Loop``.
+        look_s: seconds between two looks; most of them find nothing to do.
+    """
+
+    def __init__(self, app: Almanac, holder: str, look_s: float = 5.0) -> None:
+        self._app = app
+        self._holder = holder
+        self._look_s = look_s
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="almanac-foresight", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self, timeout_s: float = 30) -> None:
+        """Ask it to stop after the present look, and wait for that."""
+        self._stop.set()
+        self._thread.join(timeout_s)
+        with self._app.database.write() as unit:
+            unit.sites.resign(FORESIGHT, self._holder)
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            again = self._turn()
+            self._stop.wait(0.2 if again else self._look_s)
+
+    def _turn(self) -> bool:
+        """One look if this process leads. Returns whether there is more to write down."""
+        try:
+            now = self._app.clock()
+            with self._app.database.write() as unit:
+                leads = unit.sites.lead(FORESIGHT, self._holder, now, SILENT_AFTER)
+            if not leads:
+                return False
+            if self._app.history.record(now):
+                return True
+            if self._app.planning is not None and self._app.planning.look(now):
+                self._app.wake.set()
+        except Exception:  # as with the loop: the next look is another chance
+            log.exception("looking ahead failed")
+        return False

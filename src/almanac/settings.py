@@ -28,6 +28,7 @@ from almanac.services.caller import Role
 from almanac.services.groups import GroupRole
 from almanac.services.institution import Newcomers, Policy
 from almanac.services.oidc import Registration
+from almanac.services.dials import Dials
 from almanac.services.profile_file import duration
 from almanac.sites.openstack.settings import LeaseKind, OpenStackSettings
 
@@ -193,6 +194,34 @@ class OidcSettings(BaseModel):
         return Policy(self.title, mapping, self.groups_claim, self.newcomers, self.link_by_email)
 
 
+class PlanningSettings(BaseModel):
+    """Capacity held ahead for those who don't book; see ``services.dials`` for what isn't explained here.
+
+    Attributes:
+        enabled: whether capacity is bought by the plan at all. Demand is written down in any case.
+        zone: the time zone that people's weeks follow, such as ``Europe/Madrid``.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+    enabled: bool = False
+    missing: float = Field(default=30.0, gt=1, le=10_000)
+    at_once: float = Field(default=0.995, gt=0, lt=1)
+    floor: dict[str, Annotated[int, Field(ge=0)]] = {}
+    ceiling: dict[str, Annotated[int, Field(ge=0)]] = {}
+    zone: str = "UTC"
+
+    @property
+    def dials(self) -> Dials | None:
+        """As the services know them; None while it isn't enabled.
+
+        Raises:
+            BadRequest: a floor above its ceiling, an unknown time zone.
+        """
+        if not self.enabled:
+            return None
+        return Dials(self.missing, self.at_once, self.floor, self.ceiling, self.zone)
+
+
 class Settings(BaseSettings):
     """Everything that an operator can set.
 
@@ -225,6 +254,7 @@ class Settings(BaseSettings):
     public_url: str = Field(default="", pattern=URL)
     tick_s: float = Field(default=1.0, gt=0, le=10)
     local: LocalSettings = LocalSettings()
+    planning: PlanningSettings = PlanningSettings()
     simulated: tuple[SimulatedSettings, ...] = ()
     openstack: tuple[CloudSettings, ...] = ()
     oidc: OidcSettings | None = None

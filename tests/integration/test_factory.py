@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 
 from almanac.core.errors import NotOffered
+from almanac.core.plan_places import Place
+from almanac.core.windows import Window
 from almanac.factory import Almanac, build
 from almanac.services.caller import Caller, Role
 from almanac.services.requests import BookingRequest
 from almanac.settings import load
-from almanac.storage.rows import PersonRow, ProjectRow
+from almanac.storage.rows import PersonRow, PlanRow, ProjectRow
 
 SETTINGS = """
 public_url = "http://10.0.0.1:8484"
@@ -72,3 +74,16 @@ def test_the_whole_built_in_catalogue_is_known_though_no_cloud_has_answered(app)
     names = {profile.name for profile in app.catalogue.all_profiles}
     assert {"notebook", "spark-small", "spark-medium", "spark-large", "spark-class", "spark-gpu"} <= names
     assert app.nodes is not None
+
+
+def test_a_plan_that_is_turned_off_holds_nothing_any_more(app, tmp_path):
+    assert app.planning is None
+    window = Window.lasting(app.clock(), HOUR)
+    with app.database.write() as unit:
+        place = Place("l-1", "notebook", "sky", window, window.start)
+        unit.plans.put(PlanRow("notebook", window.start, False, "", {}), [place])
+    again = build(load(state=tmp_path))
+    with again.database.read() as unit:
+        assert unit.plans.places() == []
+    again.reconciler.close()
+    again.database.close()

@@ -170,3 +170,20 @@ def test_what_is_wrong_with_an_institution_is_named(written, line, says):
         written("[oidc]\n" + "\n".join(whole.values()))
     assert says in wrong.value.message
     assert "hush" not in wrong.value.message
+
+
+def test_the_plan_is_off_until_an_operator_turns_it_on(tmp_path):
+    assert load(state=tmp_path).planning.dials is None
+    (tmp_path / "almanac.toml").write_text(
+        '[planning]\nenabled = true\nzone = "Europe/Madrid"\nfloor = {notebook = 2}\n'
+    )
+    dials = load(state=tmp_path).planning.dials
+    assert dials is not None
+    assert (dials.zone, dials.floor, dials.missing) == ("Europe/Madrid", {"notebook": 2}, 30.0)
+
+
+@pytest.mark.parametrize("wrong", ["missing = 0.5", "at_once = 1", "floor = {notebook = -1}", "surplus = 3"])
+def test_settings_of_the_plan_that_make_no_sense_are_named(tmp_path, wrong):
+    (tmp_path / "almanac.toml").write_text(f"[planning]\n{wrong}\n")
+    with pytest.raises(BadRequest, match=f"planning.{wrong.split()[0]}"):
+        load(state=tmp_path)

@@ -19,7 +19,7 @@ import uvicorn
 from almanac.api.app import create_app
 from almanac.core.errors import AlmanacError, Conflict
 from almanac.factory import Almanac, build
-from almanac.loop import Loop
+from almanac.loop import Foresight, Loop
 from almanac.server import winding_down
 from almanac.server.files import StateFiles
 from almanac.settings import Settings
@@ -61,7 +61,8 @@ def serve(settings: Settings, listening: Callable[[str], None] | None = None) ->
 
 
 def _run(app: Almanac, settings: Settings, bound: socket.socket, ready: Callable[[], None], files: StateFiles) -> None:
-    loop = Loop(app, settings.tick_s, holder=f"{socket.gethostname()}:{settings.state}")
+    holder = f"{socket.gethostname()}:{settings.state}"
+    loop, foresight = Loop(app, settings.tick_s, holder), Foresight(app, holder)
     config = uvicorn.Config(
         create_app(app),
         log_config=None,
@@ -72,10 +73,12 @@ def _run(app: Almanac, settings: Settings, bound: socket.socket, ready: Callable
     server = _Server(config, ready)
     with _stopping_on_signals(server, app, files):
         loop.start()
+        foresight.start()
         try:
             server.run(sockets=[bound])
         finally:
             log.info("stopping")
+            foresight.stop()
             loop.stop()
             winding_down.undo(app, files)
             app.database.close()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from almanac.core.demand import service_quantile
 from almanac.core.errors import BadRequest
+from almanac.core.local_time import zone_named
 from almanac.forecasting.terms import Term
 
 
@@ -23,7 +24,8 @@ class Dials:
         terms: what the calendar says of coming and past weeks.
 
     Raises:
-        BadRequest: a price that is no more than holding costs, a share of none or all, a floor above its ceiling.
+        BadRequest: a price that is no more than holding costs, a share of none or all, a floor above its ceiling, an
+            unknown time zone.
     """
 
     missing: float = 30.0
@@ -52,6 +54,8 @@ class Dials:
                 )
         if low := sorted(profile for profile, ceiling in self.ceiling.items() if ceiling < 0):
             raise BadRequest(f"The ceiling of {low[0]} is below 0.", hint="Give 0 to hold nothing ahead.")
+
+        zone_named(self.zone)
 
     @property
     def quantile(self) -> float:

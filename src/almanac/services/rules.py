@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from almanac.core.choosing import Terms
 from almanac.core.resources import Flavor
+from almanac.services.dials import Dials
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class Rules:
         terms: prices and data, by site; a site without any costs nothing and has no data.
         shapes: what the names of flavors in profiles mean at a site that has none of that name: its smallest that is as
             large stands in.
+        plan: how much is held ahead for those who don't book; None: nothing.
     """
 
     offer_held_for: timedelta = timedelta(minutes=10)
@@ -30,3 +32,4 @@ class Rules:
     shapes: tuple[Flavor, ...] = ()
     waiting_held_for: timedelta = timedelta(minutes=30)
     approval_held_for: timedelta = timedelta(days=2)
+    plan: Dials | None = None

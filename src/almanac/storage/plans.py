@@ -41,6 +41,11 @@ class Plans(Repository):
         if rows := [_values(place) for place in wanted]:
             self._connection.execute(_ADD, rows)
 
+    def clear(self) -> None:
+        """Let no plan be in force: what was bought by one is given back."""
+        for table in (places, plans):
+            self._connection.execute(delete(table))
+
     def mark_bought(self, place_id: str) -> bool:
         """Note that a place was asked for. Returns whether the plan still wants it."""
         return self._connection.execute(_BUY, {"key": place_id}).rowcount == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 
 import numpy as np
@@ -9,9 +10,10 @@ import pytest
 from tests.support.rig import ADA, MINUTE, T0, Rig
 
 from almanac.core.demand_hours import Kind
-from almanac.core.errors import BadRequest
+from almanac.core.errors import BadRequest, UnknownProfile
 from almanac.core.plan import Plan, Problem
 from almanac.forecasting.series import HOUR, Series
+from almanac.loop import Foresight
 from almanac.planning.solver import Unsolved
 from almanac.services.caller import Caller
 from almanac.services.demand import DemandHistory
@@ -19,6 +21,7 @@ from almanac.services.dials import Dials
 from almanac.services.leads import Leads
 from almanac.services.planning import Planning
 from almanac.services.requests import BookingRequest
+from almanac.services.rules import Rules
 
 OPERATOR = Caller("op", operator=True)
 WEEKS = 6
@@ -194,8 +197,36 @@ def test_the_hour_before_moves_a_forecast_that_serves_for_a_day(rig, history) ->
         ({"floor": {"spark": -1}}, "The floor of spark is -1"),
         ({"floor": {"spark": 3}, "ceiling": {"spark": 2}}, "its ceiling 2"),
         ({"ceiling": {"spark": -1}}, "below 0"),
+        ({"zone": "Mars/Olympus"}, "is not a time zone"),
     ],
 )
 def test_dials_that_make_no_sense_are_refused(wrong, told) -> None:
     with pytest.raises(BadRequest, match=told):
         Dials(**wrong)
+
+
+def test_the_running_almanac_acts_on_its_plan(rig) -> None:
+    app = rig.another(Rules(plan=Dials(floor={"spark": 1})))
+    looking = Foresight(app, "here", look_s=0.01)
+    looking.start()
+    try:
+        while not rows(rig)[1]:
+            time.sleep(0.01)
+    finally:
+        looking.stop()
+    for _ in range(10):
+        rig.clock.advance(MINUTE)
+        app.reconciler.tick()
+    assert [place.bought for place in rows(rig)[1]] == [True]
+    with app.database.write() as unit:
+        unit.plans.clear()
+    rig.clock.advance(MINUTE)
+    app.reconciler.tick()
+    with app.database.read() as unit:
+        assert unit.leases.planned("sky") == unit.leases.planned("cave") == []
+    app.database.close()
+
+
+def test_a_floor_for_no_profile_is_refused(rig) -> None:
+    with pytest.raises(UnknownProfile, match="no profile spork"):
+        rig.another(Rules(plan=Dials(floor={"spork": 1})))
