@@ -12,6 +12,7 @@ from almanac.core.demand import Floats, persisting
 from almanac.core.demand_hours import Kind, floor_hour
 from almanac.core.errors import BadRequest
 from almanac.forecasting.forecast import LEVELS, Forecast, forecast
+from almanac.forecasting.profiles import WEEK
 from almanac.forecasting.score import Score, score
 from almanac.forecasting.series import HOUR, Series
 from almanac.services.demand import DemandHistory
@@ -23,6 +24,8 @@ AHEAD = 168
 """Hours that are looked ahead."""
 _REFRESH = timedelta(days=1)
 """A forecast serves for a day, moved each hour by what the last one missed."""
+_SCORED = 16 * WEEK
+"""It is scored on the latest eight weeks, after eight to learn from: enough to tell, and a second's work rather than ten."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -112,6 +115,6 @@ def _moved(made: Forecast, known: Series, start: datetime) -> Floats:
 
 def _scored(known: Series) -> Score | None:
     try:
-        return score(known)
+        return score(known.since(max(0, len(known) - _SCORED)))
     except BadRequest:  # too short a history, or nothing known in it
         return None
