@@ -20,8 +20,8 @@ from almanac.services.carrying import Carrying
 from almanac.services.catalogue import Catalogue
 from almanac.services.changes import Changes
 from almanac.services.choosing import Chooser
-from almanac.services.devices import Devices
 from almanac.services.demand import DemandHistory
+from almanac.services.devices import Devices
 from almanac.services.dials import Dials
 from almanac.services.duties import Duties
 from almanac.services.finding import Finder

@@ -25,10 +25,10 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from almanac.core.choosing import Terms
 from almanac.core.errors import BadRequest
 from almanac.services.caller import Role
+from almanac.services.dials import Dials
 from almanac.services.groups import GroupRole
 from almanac.services.institution import Newcomers, Policy
 from almanac.services.oidc import Registration
-from almanac.services.dials import Dials
 from almanac.services.profile_file import duration
 from almanac.sites.openstack.settings import LeaseKind, OpenStackSettings
 
