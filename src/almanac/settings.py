@@ -137,6 +137,7 @@ class CloudSettings(SiteSettings):
     silent_after: Duration = timedelta(seconds=30)
     lost_after: Duration = timedelta(minutes=5)
     build: Duration = timedelta(minutes=4)
+    look_every: Duration = timedelta(seconds=10)
     ca_file: Path | None = None
 
     @property

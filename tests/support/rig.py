@@ -36,7 +36,9 @@ HOSTS = {
 }
 LIMITS = {
     "sky": Limits(teardown=20 * SECOND),
-    "cave": Limits(gap=MINUTE, lead_time=30 * SECOND, minimum_lease=5 * MINUTE, teardown=30 * SECOND),
+    "cave": Limits(
+        gap=MINUTE, lead_time=30 * SECOND, minimum_lease=5 * MINUTE, teardown=30 * SECOND, look_every=15 * SECOND
+    ),
 }
 PROFILES = (
     Profile("spark", "", "head", "worker", workers=1, max_workers=3, seats_per_worker=2, max_seats=6),

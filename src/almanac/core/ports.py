@@ -58,6 +58,7 @@ class Limits:
         build: how long a build takes until measurements say otherwise (a p95).
         teardown: how long a teardown takes, saving included.
         extendable: whether a running lease can be extended in place.
+        look_every: how often to look at it while nothing is on the move there; zero: at every tick.
     """
 
     gap: timedelta = timedelta(0)
@@ -66,6 +67,7 @@ class Limits:
     build: timedelta = timedelta(seconds=60)
     teardown: timedelta = timedelta(seconds=60)
     extendable: bool = True
+    look_every: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)

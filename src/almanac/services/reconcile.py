@@ -28,6 +28,7 @@ from almanac.services.asking import Asking, NoAnswerYet
 from almanac.services.catalogue import Catalogue
 from almanac.services.duties import Duties
 from almanac.services.hands import Hands
+from almanac.services.pace import Pace
 from almanac.services.records import Plan, load_order
 from almanac.services.vault import Vault
 from almanac.storage.database import Database
@@ -67,6 +68,7 @@ class Reconciler:
         self._hands = hands
         self._clock = clock
         self._asking: Asking[Observation] = Asking(LOOK_S)
+        self._pace = Pace()
 
     def tick(self) -> bool:
         """One look and what follows from it.
@@ -77,11 +79,9 @@ class Reconciler:
         self._duties.perform(self._clock())
         # What is worked on when the look begins may look half-done: it is left for the next tick.
         busy = self._hands.busy()
-        observed = self._observe()
+        observed = self._observe(self._due())
         now = self._clock()
-        with self._database.read() as unit:
-            leases = {row.id: row for row in unit.leases.unfinished()}
-            clusters = {row.id: row for row in unit.clusters.unfinished()}
+        leases, clusters = self._rows()
         desired = self._desired(leases.values(), clusters.values(), observed, now)
         actions = [action for action in decide(desired, observed, now) if _subject(action) not in busy]
         for action in actions:
@@ -96,9 +96,24 @@ class Reconciler:
         """Wait for what is being done."""
         self._hands.close()
 
-    def _observe(self) -> dict[str, Observation]:
+    def _rows(self) -> tuple[dict[str, LeaseRow], dict[str, ClusterRow]]:
+        with self._database.read() as unit:
+            leases = {row.id: row for row in unit.leases.unfinished()}
+            return leases, {row.id: row for row in unit.clusters.unfinished()}
+
+    def _due(self) -> list[str]:
+        """The sites to look at now."""
+        now = self._clock()
+        names, limits = self._catalogue.names, self._catalogue.limits
+        due = {name for name in names if self._pace.is_due(name, limits(name, now).look_every, now)}
+        if len(due) < len(names):
+            leases, clusters = self._rows()
+            due |= self._pace.stirred([*leases.values(), *clusters.values()], now)
+        return [name for name in names if name in due]
+
+    def _observe(self, due: Iterable[str]) -> dict[str, Observation]:
         observed: dict[str, Observation] = {}
-        for name in self._catalogue.names:
+        for name in due:
             try:
                 # A site that hasn't told its capacity since we started is like one that doesn't answer.
                 self._catalogue.capacity(name, self._clock())
@@ -112,6 +127,7 @@ class Reconciler:
                 log.debug("nothing is known of %s yet: %s", name, trouble.message)
             else:
                 self._catalogue.heard(name, None)
+                self._pace.looked(name, observed[name].began)
         return observed
 
     def _desired(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from tests.support.rig import ADA, FLAVORS, HOSTS, LIMITS, MINUTE, PROFILES, Rig
@@ -229,3 +230,23 @@ def test_the_project_whose_grant_counts_is_named_or_the_only_one(rig, other):
         app.finder.availability(several, replace(query, project="euclid"), rig.clock())
     with pytest.raises(NotFound):
         app.finder.availability(ADA, replace(query, project="euclid"), rig.clock())
+
+
+def test_a_site_where_nothing_moves_is_left_alone_for_a_while(rig, monkeypatch):
+    looks: list[str] = []
+    for name, site in rig.sites.items():
+        monkeypatch.setattr(site, "observe", partial(_noted, looks, name, site.observe))
+    booked = book(rig.app, rig, site="cave")
+    for _ in range(180):
+        rig.tick()
+    assert rig.app.bookings.get(ADA, booked.id, rig.clock()).status is BookingStatus.READY
+    looks.clear()
+    for _ in range(30):
+        rig.tick()
+    assert looks.count("sky") == 30
+    assert 1 <= looks.count("cave") <= 3
+
+
+def _noted(looks, name, observe):
+    looks.append(name)
+    return observe()

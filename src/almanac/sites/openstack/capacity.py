@@ -79,8 +79,8 @@ class Capacity:
     def _limits(self, reserved: bool) -> Limits:
         build, early = self._settings.build, self._settings.early
         if not reserved:
-            return Limits(build=build, teardown=_TEARDOWN)
-        return Limits(gap(early), _LEAD, _SHORTEST, build, _TEARDOWN)
+            return Limits(build=build, teardown=_TEARDOWN, look_every=self._settings.look_every)
+        return Limits(gap(early), _LEAD, _SHORTEST, build, _TEARDOWN, look_every=self._settings.look_every)
 
     def _all_flavors(self) -> Mapping[str, Mapping[str, Any]]:
         found = self._cloud.call("compute", "GET", "/flavors/detail", "list flavors")["flavors"]

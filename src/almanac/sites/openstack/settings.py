@@ -42,6 +42,7 @@ class OpenStackSettings:
         silent_after: a machine that has said nothing for so long is reported as silent, and not waited for at the end.
         lost_after: a machine that has said nothing for so long is replaced.
         build: how long a build takes until measurements say otherwise (a p95).
+        look_every: how often to look at the cloud while nothing is on the move there; else it is at every tick.
         ca_file: PEM of the authority that signed Almanac's certificate, where images don't know it.
     """
 
@@ -64,4 +65,5 @@ class OpenStackSettings:
     silent_after: timedelta = timedelta(seconds=30)
     lost_after: timedelta = timedelta(minutes=5)
     build: timedelta = timedelta(minutes=4)
+    look_every: timedelta = timedelta(seconds=10)
     ca_file: Path | None = None
