@@ -155,6 +155,8 @@ NEEDS = (
     Need("openjdk-17-jre-headless", "Java comes from a Python wheel instead", has_java),
     Need("python3-venv", "pip can't be put into the virtual environment", can_make_pip),
     Need("util-linux", "clusters can't be started", program("setpriv", "setsid", "unshare")),
+    Need("prometheus", "there are no live metrics", program("prometheus", "promtool")),
+    Need("prometheus-node-exporter", "live metrics lack the machine's", program("prometheus-node-exporter")),
     Need("postgresql", "tests on PostgreSQL are left out", has_postgres, goals=("test",)),
     *(
         Need(package, "the real OpenStack can't be started", has_all(*names), OPENSTACK)
