@@ -24,7 +24,7 @@ setup-test: ## Install what the tests need too
 test: setup-test ## Every check and test, cheapest first
 	@$(RUN) scripts/tiers.py
 
-lint unit property contract integration e2e cloud: setup-test ## One tier of `make test`; `cloud`, on a real OpenStack, runs by itself
+lint unit property contract integration e2e cloud: setup-test ## One tier of `make test`; `cloud` is on a real OpenStack
 	@$(RUN) scripts/tiers.py $@
 
 format: setup-test ## Let ruff mend and lay out the code

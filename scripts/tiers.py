@@ -1,7 +1,7 @@
 """Run the tiers of checks and tests, cheapest first, and say how long each took.
 
-``scripts/tiers.py`` runs all but ``cloud``, stopping after the first tier that fails; ``scripts/tiers.py unit cloud`` runs
-those named.
+``scripts/tiers.py`` runs all, stopping after the first tier that fails; ``scripts/tiers.py unit cloud`` runs those named.
+Clouds are mostly waited for, so their tier runs beside those that keep the machine busy.
 """
 
 from __future__ import annotations
@@ -10,8 +10,11 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import IO, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
 BIN = ROOT / ".venv" / "bin"
@@ -29,10 +32,10 @@ WORKERS = {
     "contract": CORES,
     "integration": min(CORES, 2),
     "e2e": min(CORES, 2),
-    "cloud": min(CORES, 2),
+    "cloud": 5,
 }
-"""Test tiers, cheapest first, and how many processes share each: real clusters want memory."""
-SHARED = {"contract": "worksteal"}
+"""Test tiers, cheapest first, and how many processes share each: real clusters want memory, clouds are mostly waited for."""
+SHARED = {"contract": "worksteal", "cloud": "loadgroup"}
 """How processes share a tier's tests where it isn't by file: the contract is one file for all sites."""
 
 
@@ -41,14 +44,20 @@ def commands(tier: str) -> list[list[str]]:
     if tier == "lint":
         return [[str(BIN / name), *arguments] for name, *arguments in STATIC]
     spread = ["-n", str(WORKERS[tier]), "--dist", SHARED.get(tier, "loadfile")] if WORKERS[tier] > 1 else []
-    where = "tests" if tier == BY_ITSELF else f"tests/{tier}"
-    return [[str(BIN / "python"), "-m", "pytest", where, *spread, "-m", chosen(tier)]]
+    where = cloud_tests() if tier == CLOUD else [f"tests/{tier}"]
+    return [[str(BIN / "python"), "-m", "pytest", *where, *spread, "-m", chosen(tier)]]
+
+
+def cloud_tests() -> list[str]:
+    """The modules with that marker, and the directories whose fixtures have it: to collect all tests takes a while."""
+    marked = [path for path in (ROOT / "tests").rglob("*.py") if f"mark.{CLOUD}" in path.read_text()]
+    return sorted({str((path.parent if path.stem == "conftest" else path).relative_to(ROOT)) for path in marked})
 
 
 def chosen(tier: str) -> str:
     """Which tests of a tier run, as pytest's expression: all that this machine can, but those of another tier."""
-    own = [BY_ITSELF if tier == BY_ITSELF else f"not {BY_ITSELF}"]
-    return " and ".join([*own, *(f"not {marker}" for marker in left_out() if marker != BY_ITSELF)])
+    own = [CLOUD if tier == CLOUD else f"not {CLOUD}"]
+    return " and ".join([*own, *(f"not {marker}" for marker in left_out() if marker != CLOUD)])
 
 
 def left_out() -> list[str]:
@@ -68,44 +77,90 @@ def has_cloud() -> bool:
 
 NEEDS = {"postgres": has_postgres, "cloud": has_cloud}
 """Markers of tests that need a server of Debian's."""
-BY_ITSELF = "cloud"
-"""The tier of all tests with this marker: it starts whole clouds and machines in them, and isn't yet quick enough for each
-change, so it runs when it is named."""
+CLOUD = "cloud"
+"""The tier of all tests with this marker, wherever they lie: they share real OpenStacks."""
 
 
-def run(tier: str) -> tuple[bool, float]:
-    """Run a tier; whether it passed, and its seconds."""
+STAGES = ((("lint",),), (("unit",),), (("property",),), (("contract",),), (("integration", "e2e"), ("cloud",)))
+"""One after the other; a stage's lanes at the same time, and the tiers of a lane one after the other."""
+TIERS = tuple(tier for stage in STAGES for lane in stage for tier in lane)
+
+
+class Result(NamedTuple):
+    """How a tier went."""
+
+    tier: str
+    passed: bool
+    seconds: float
+
+
+def run(tier: str, output: IO[str] | None) -> Result:
+    """Run a tier.
+
+    Args:
+        tier: its name.
+        output: where what it prints goes; None for here.
+    """
     began = time.monotonic()
     passed = True
     for command in commands(tier):
         print(f"\n\033[1m{tier}\033[0m: {' '.join([Path(command[0]).name, *command[1:]])}", flush=True)
-        passed = subprocess.call(command, cwd=ROOT) == 0 and passed
-    return passed, time.monotonic() - began
+        passed = subprocess.call(command, cwd=ROOT, stdout=output, stderr=output) == 0 and passed
+    return Result(tier, passed, time.monotonic() - began)
+
+
+def run_lane(lane: list[str], *, aside: bool) -> list[Result]:
+    """Run tiers until one fails; what a lane aside prints is shown when it is over."""
+    if not aside:
+        return until_failed(lane, None)
+    with tempfile.TemporaryFile("w+") as output:
+        results = until_failed(lane, output)
+        output.seek(0)
+        print(f"\n\033[1m{' '.join(lane)}\033[0m has ended:\n{output.read()}", flush=True)
+    return results
+
+
+def until_failed(lane: list[str], output: IO[str] | None) -> list[Result]:
+    """Run tiers until one fails."""
+    results: list[Result] = []
+    for tier in lane:
+        results.append(run(tier, output))
+        if not results[-1].passed:
+            break
+    return results
+
+
+def run_stages(wanted: list[str]) -> list[Result]:
+    """Run the wanted tiers until a stage fails."""
+    results: list[Result] = []
+    for stage in STAGES:
+        lanes = [lane for lane in ([tier for tier in lane if tier in wanted] for lane in stage) if lane]
+        if not lanes or not all(result.passed for result in results):
+            continue
+        with ThreadPoolExecutor(len(lanes)) as pool:
+            ended = [pool.submit(run_lane, lane, aside=index > 0) for index, lane in enumerate(lanes)]
+        results += [result for lane in ended for result in lane.result()]
+    return results
 
 
 def main() -> int:
     """Run the tiers named, or all; returns the exit status."""
-    every = ["lint", *WORKERS]
-    wanted = sys.argv[1:] or [tier for tier in every if tier != BY_ITSELF]
-    unknown = [tier for tier in wanted if tier not in every]
+    wanted = sys.argv[1:] or [tier for tier in TIERS if tier not in left_out()]
+    unknown = [tier for tier in wanted if tier not in TIERS]
     if unknown:
-        print(f"There is no tier {', '.join(unknown)}: choose from {', '.join(every)}.", file=sys.stderr)
+        print(f"There is no tier {', '.join(unknown)}: choose from {', '.join(TIERS)}.", file=sys.stderr)
         return 2
-    results: list[tuple[str, bool, float]] = []
-    for tier in wanted:
-        results.append((tier, *run(tier)))
-        if not results[-1][1]:
-            break
+    results = run_stages(wanted)
     print()
     for tier, passed, seconds in results:
         print(f"  {'passed' if passed else 'FAILED'}  {tier:<12} {seconds:7.1f} s")
-    for tier in wanted[len(results) :]:
-        print(f"  not run {tier}")
-    if BY_ITSELF not in wanted:
-        print(f"  Not in this run: the tests on a real OpenStack (make {BY_ITSELF}).")
+    ran = {result.tier for result in results}
+    for tier in wanted:
+        if tier not in ran:
+            print(f"  not run {tier}")
     if left_out():
         print(f"  Left out, for want of servers that aren't installed here: {', '.join(left_out())}.")
-    return 0 if all(passed for _, passed, _ in results) else 1
+    return 0 if all(result.passed for result in results) else 1
 
 
 if __name__ == "__main__":

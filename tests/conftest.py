@@ -27,6 +27,26 @@ settings.load_profile("almanac")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Spread a tier's tests over processes so that no process starts twice what its neighbour has.
+
+    With ``--dist loadgroup`` a module's tests stay together, as they share what it starts; those marked ``alone`` go
+    wherever there is time; those in the unlucky cloud share it. Long groups come first, so that none is begun last.
+    """
+    for item in items:
+        unlucky = "unlucky_cloud" in getattr(item, "fixturenames", ())
+        if unlucky or not item.get_closest_marker("alone"):
+            item.add_marker(pytest.mark.xdist_group("unlucky" if unlucky else str(item.path)))
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    turn = item.get_closest_marker("turn")
+    return turn.args[0] if turn else 0
+
+
 SQLITE = pytest.param("sqlite", id="sqlite")
 POSTGRES = pytest.param("postgres", id="postgres", marks=pytest.mark.postgres)
 
@@ -44,6 +64,15 @@ def cloud() -> Iterator[Cloud]:
     from tests.support.cloud import running_cloud
 
     with running_cloud() as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def unlucky_cloud() -> Iterator[Cloud]:
+    """A real OpenStack for bad luck: no other test suffers in it."""
+    from tests.support.cloud import running_cloud
+
+    with running_cloud(own=True) as found:
         yield found
 
 

@@ -97,6 +97,8 @@ def _common(stack: Stack, user: str) -> Sections:
         "keystone_authtoken": {**_login(stack, user), "token_cache_time": TOKENS_KNOWN_FOR_S},
         "oslo_concurrency": {"lock_path": str(stack.data / "lock")},
         "oslo_messaging_notifications": {"driver": "noop"},
+        # After a restart of the broker a service waits for it 2, 4, 6 ... up to 30 s, all of them at each other's heels.
+        "oslo_messaging_rabbit": {"rabbit_retry_backoff": 1, "rabbit_interval_max": 2},
     }
 
 

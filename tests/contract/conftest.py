@@ -168,7 +168,11 @@ def openstack(tenant, tmp_path: Path) -> Iterator[Bench]:
     assert left == ""
 
 
-SITES = ["simulated", "local", pytest.param("openstack", marks=[pytest.mark.cloud, pytest.mark.timeout(600)])]
+SITES = [
+    "simulated",
+    "local",
+    pytest.param("openstack", marks=[pytest.mark.cloud, pytest.mark.alone, pytest.mark.timeout(600)]),
+]
 
 
 @pytest.fixture(params=SITES)

@@ -23,7 +23,13 @@ from tests.support.machines import Machines, baked
 from tests.support.machines import Project as Servers
 from tests.support.terminal import Terminal, serving
 
-pytestmark = [pytest.mark.cloud, pytest.mark.cluster, pytest.mark.root, pytest.mark.timeout(600)]
+pytestmark = [
+    pytest.mark.cloud,
+    pytest.mark.cluster,
+    pytest.mark.root,
+    pytest.mark.turn(-3),
+    pytest.mark.timeout(600),
+]
 
 T = TypeVar("T")
 PATIENCE_S = 300.0

@@ -240,7 +240,10 @@ class Cloud:
 def connect(clouds_yaml: Path, entry: str) -> Connection:
     """A connection by an entry of a ``clouds.yaml``, whatever the environment says."""
     config = OpenStackConfig(config_files=[str(clouds_yaml)], load_envvars=False)
-    return Connection(config=config.get_one(entry))
+    made = Connection(config=config.get_one(entry))
+    # Looking for proxies there breaks a thread in whose midst a test changes the environment.
+    made.session.session.trust_env = False
+    return made
 
 
 # --- which cloud -----------------------------------------------------------------------------------------------------

@@ -23,7 +23,13 @@ from almanac.sites.openstack import layout
 from almanac.sites.openstack.user_data import render
 from almanac.spark.services import services_for
 
-pytestmark = [pytest.mark.cloud, pytest.mark.root, pytest.mark.cluster, pytest.mark.timeout(600)]
+pytestmark = [
+    pytest.mark.cloud,
+    pytest.mark.root,
+    pytest.mark.cluster,
+    pytest.mark.turn(-1),
+    pytest.mark.timeout(600),
+]
 PATIENCE_S = 200.0
 ASK = """
 from pyspark.sql import SparkSession

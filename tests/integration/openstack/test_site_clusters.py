@@ -24,7 +24,7 @@ from almanac.sites.openstack.settings import LeaseKind
 
 SECRETS = ClusterSecrets("c" * 43, "s" * 43, "dWktdWktdWktdWktdWktdWktdWktdWktdWktdWktdWk=")
 HOUR = timedelta(hours=1)
-pytestmark = [pytest.mark.cloud, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.cloud, pytest.mark.alone, pytest.mark.timeout(600)]
 
 
 @pytest.fixture

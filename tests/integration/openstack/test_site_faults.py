@@ -25,12 +25,25 @@ from almanac.core.windows import Window
 
 SECRETS = ClusterSecrets("c" * 43, "s" * 43, "dWktdWktdWktdWktdWktdWktdWktdWktdWktdWktdWk=")
 HOUR = timedelta(hours=1)
-pytestmark = [pytest.mark.cloud, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.cloud, pytest.mark.turn(-2), pytest.mark.timeout(900)]
 
 
 @pytest.fixture
-def tenant(shared):
-    return shared
+def running(unlucky_cloud):
+    return unlucky_cloud
+
+
+@pytest.fixture(scope="module")
+def _of_all(unlucky_cloud, tmp_path_factory):
+    made = Tenant(unlucky_cloud, tmp_path_factory.mktemp("project"))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def tenant(_of_all):
+    yield _of_all
+    _of_all.sweep()
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from almanac.sites.openstack.book import Book
 from almanac.sites.openstack.leases import Leases
 from almanac.sites.openstack.settings import LeaseKind
 
-pytestmark = [pytest.mark.cloud, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.cloud, pytest.mark.alone, pytest.mark.timeout(600)]
 
 HOUR = timedelta(hours=1)
 SMALL = Flavor("m.small", Resources(2, 4096, 20))
