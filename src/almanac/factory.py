@@ -28,12 +28,14 @@ from almanac.services.finding import Finder
 from almanac.services.hands import Hands, InOrder, SideBySide
 from almanac.services.health import Healthcheck
 from almanac.services.institution import Institution
+from almanac.services.kept_dials import KeptDials
 from almanac.services.leads import Leads
 from almanac.services.ledger import Ledger
 from almanac.services.making import Maker
 from almanac.services.nodes import Nodes
 from almanac.services.oidc import Provider
 from almanac.services.particulars import AllParticulars
+from almanac.services.plan_desk import PlanDesk
 from almanac.services.planning import Planning
 from almanac.services.profile_file import ProfileFile, merged, read
 from almanac.services.projects import Projects
@@ -71,6 +73,7 @@ class Almanac:
         clock: the present, aware UTC; simulated in tests.
         wake: set by services when the loop should look at once.
         history: what was asked for, hour by hour.
+        plan_desk: the plan as operators see it.
         planning: None while the operator has it turned off.
         nodes: where machines in clouds get their orders; None when no site has such.
         institution: where people may sign in; None when there is none.
@@ -98,6 +101,7 @@ class Almanac:
     clock: Clock
     wake: threading.Event
     history: DemandHistory
+    plan_desk: PlanDesk
     planning: Planning | None = None
     nodes: Nodes | None = None
     institution: Institution | None = None
@@ -139,6 +143,9 @@ def compose(
     waiting = WaitingList(database, catalogue, calendars, finder, maker, rules, wake.set)
     duties = Duties(database, catalogue, calendars, warm, carrying, waiting.look)
     history = DemandHistory(database, catalogue)
+    dials = _dials(database, catalogue, rules.plan)
+    planning = Planning(database, catalogue, leads, history, lambda: dials.now().dials)
+    enabled = rules.plan is not None
     return Almanac(
         database=database,
         catalogue=catalogue,
@@ -162,24 +169,22 @@ def compose(
         clock=clock,
         wake=wake,
         history=history,
-        planning=_planning(database, catalogue, leads, history, rules.plan),
+        plan_desk=PlanDesk(database, planning, history, dials, enabled=enabled),
+        planning=planning if enabled else None,
         nodes=nodes,
     )
 
 
-def _planning(
-    database: Database, catalogue: Catalogue, leads: Leads, history: DemandHistory, dials: Dials | None
-) -> Planning | None:
-    """The planner, if there is to be a plan.
+def _dials(database: Database, catalogue: Catalogue, first: Dials | None) -> KeptDials:
+    """The plan's dials, which begin with the settings'.
 
     Raises:
         UnknownProfile: a floor or a ceiling of a profile that there isn't.
     """
-    if dials is None:
-        return None
-    for name in (*dials.floor, *dials.ceiling):
+    first = first or Dials()
+    for name in (*first.floor, *first.ceiling):
         catalogue.profile(name)
-    return Planning(database, catalogue, leads, history, dials)
+    return KeptDials(database, first, catalogue.profile)
 
 
 def build(settings: Settings, clock: Clock = wall_clock) -> Almanac:

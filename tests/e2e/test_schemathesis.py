@@ -47,6 +47,7 @@ CONFIG = SchemathesisConfig.from_dict(
             "projects": {"values": sorted({project for _, project, _ in PEOPLE.values()})},
             "profiles": {"values": [PROFILE, "notebook"]},
             "sites": {"values": [SITE]},
+            "sources": {"values": ["almanac", "last-year"]},
         },
         "parameters": {
             "path.booking": {"dictionary": "bookings", **_REAL},
@@ -58,6 +59,7 @@ CONFIG = SchemathesisConfig.from_dict(
             "path.person": {"dictionary": "people", **_REAL},
             "path.project": {"dictionary": "projects", **_REAL},
             "path.site": {"dictionary": "sites", **_REAL},
+            "path.source": {"dictionary": "sources", **_REAL},
             "query.project": {"dictionary": "projects", **_REAL},
             "query.site": {"dictionary": "sites", **_REAL},
             "body.profile": {"dictionary": "profiles", **_REAL},

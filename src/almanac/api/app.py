@@ -8,6 +8,7 @@ from fastapi.routing import APIRoute
 from almanac.api import errors
 from almanac.api.attempts import Attempts
 from almanac.api.middleware import Guard
+from almanac.api.plan_models import MAX_DEMAND_BODY
 from almanac.api.routes import (
     account,
     admin,
@@ -15,6 +16,7 @@ from almanac.api.routes import (
     catalogue,
     ledger,
     nodes,
+    plan,
     series,
     session,
     sign_in,
@@ -28,7 +30,7 @@ from almanac.version import VERSION
 
 BASE = "/api/v1"
 MAX_BODY = 64 * 1024
-"""Bytes; the largest honest request is about one kilobyte."""
+"""Bytes; the largest honest request is about one kilobyte, but for a trace of demand."""
 
 DESCRIPTION = """
 Book a Spark science platform the way you book a telescope: say what you need and when.
@@ -60,12 +62,13 @@ def create_app(almanac: Almanac) -> FastAPI:
     app.state.attempts = Attempts(app.state.sign_in_failures)
     app.state.node_calls = nodes.call_limit()
     routes = APIRouter(prefix=BASE, responses=errors.documented(500, 503))
-    for topic in (session, sign_in, account, catalogue, bookings, watch, series, waiting, ledger, tokens, admin):
+    for topic in (session, sign_in, account, catalogue, bookings, watch, series, waiting, ledger, plan, tokens, admin):
         routes.include_router(topic.router)
     routes.include_router(nodes.router, include_in_schema=False)  # machines only: no door for people
     app.include_router(routes)
     errors.install(app)
-    app.add_middleware(Guard, max_body=MAX_BODY, streamed=tuple(f"{BASE}{path}" for path in nodes.STREAMED))
+    streamed = tuple(f"{BASE}{path}" for path in nodes.STREAMED)
+    app.add_middleware(Guard, max_body=MAX_BODY, streamed=streamed, larger={f"{BASE}/demand/": MAX_DEMAND_BODY})
     return app
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+from collections.abc import Mapping
 from http import HTTPStatus
 
 from starlette.datastructures import MutableHeaders
@@ -42,12 +43,16 @@ class Guard:
         app: what it guards.
         max_body: bytes that a request may have.
         streamed: beginnings of paths whose handlers take bodies piece by piece and have limits of their own.
+        larger: bytes that a request to a path that begins so may have instead.
     """
 
-    def __init__(self, app: ASGIApp, max_body: int, streamed: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, app: ASGIApp, max_body: int, streamed: tuple[str, ...] = (), larger: Mapping[str, int] | None = None
+    ) -> None:
         self._app = app
         self._max_body = max_body
         self._streamed = streamed
+        self._larger = larger or {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -66,7 +71,7 @@ class Guard:
             await send(message)
 
         try:
-            limited = receive if scope["path"].startswith(self._streamed) else self._limited(receive)
+            limited = receive if scope["path"].startswith(self._streamed) else self._limited(receive, scope["path"])
             await self._app(scope, limited, guarded)
         except Exception:
             incident = secrets.token_hex(4)
@@ -75,9 +80,9 @@ class Guard:
                 raise
             await answer(_unexpected(incident))(scope, receive, guarded)
 
-    def _limited(self, receive: Receive) -> Receive:
+    def _limited(self, receive: Receive, path: str) -> Receive:
         """``receive``, until it has given more than the limit; then the HTTP error that FastAPI lets through."""
-        left = self._max_body
+        left = next((most for begin, most in self._larger.items() if path.startswith(begin)), self._max_body)
 
         async def limited() -> Message:
             nonlocal left

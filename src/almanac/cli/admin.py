@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from almanac.cli import options, output
+from almanac.cli import options, output, plan
 from almanac.cli.options import Json, command
 
 Person = Annotated[str, typer.Argument(metavar="PERSON", help="An account's name.")]
@@ -40,6 +40,7 @@ def register(app: typer.Typer) -> None:
     command(admin, "invite", example="almanac admin invite ada")(invite)
     for name, part in (("people", people), ("projects", projects), ("members", members), ("grants", grants)):
         admin.add_typer(part, name=name)
+    plan.register_admin(admin)
     app.add_typer(admin, name="admin", rich_help_panel="Account")
 
 

@@ -21,6 +21,7 @@ from almanac.cli import (
     looking,
     options,
     output,
+    plan,
     series,
     simulate,
     sites,
@@ -41,7 +42,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-for commands in (up, looking, booking, series, waiting, using, diagnose, accounts, admin, sites, simulate):
+for commands in (up, looking, booking, series, waiting, using, diagnose, accounts, admin, sites, plan, simulate):
     commands.register(app)
 
 

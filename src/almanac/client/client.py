@@ -14,6 +14,7 @@ from almanac.client import models as m
 from almanac.client.admin import Admin
 from almanac.client.credentials import resolve
 from almanac.client.errors import NotReachable
+from almanac.client.plan import PlanCalls
 from almanac.client.recurring import ApprovalCalls, SeriesCalls, WaitingCalls
 from almanac.client.transport import Transport, instant, part, read
 from almanac.core.bookings import BookingStatus
@@ -40,6 +41,7 @@ class Client:
         self.series = SeriesCalls(self.transport)
         self.waiting = WaitingCalls(self.transport)
         self.approvals = ApprovalCalls(self.transport)
+        self.plan = PlanCalls(self.transport)
 
     @property
     def url(self) -> str:

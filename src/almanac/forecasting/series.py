@@ -77,10 +77,17 @@ class Series:
         return replace(self, known=known)
 
 
-def concurrency(sessions: Sessions, outages: Iterable[Window] = ()) -> Series:
-    """The most slots in use at once in each hour, exactly, from the first arrival's hour to the last's."""
+def concurrency(sessions: Sessions, outages: Iterable[Window] = (), chosen: Bools | None = None) -> Series:
+    """The most slots in use at once in each hour, exactly, from the first arrival's hour to the last's.
+
+    Args:
+        sessions: all, whose hours count.
+        outages: of which nothing is known.
+        chosen: which of them count, shape (sessions,); None: all.
+    """
     start, shift, hours = _span(sessions)
-    peaks = hourly_peak(sessions.arrival - shift, sessions.duration, sessions.size, hours)
+    which = slice(None) if chosen is None else chosen
+    peaks = hourly_peak(sessions.arrival[which] - shift, sessions.duration[which], sessions.size[which], hours)
     return _series(start, peaks.astype(np.float64), outages)
 
 

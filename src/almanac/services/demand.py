@@ -7,7 +7,7 @@ short write an hour, and reading them is reading rows of numbers.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -127,6 +127,42 @@ class DemandHistory:
             unit.demand.set_span(span)
         return span
 
+    def take(
+        self,
+        caller: Caller,
+        source: str,
+        profile: str,
+        start: datetime,
+        demand: Mapping[Kind, Sequence[int | None]],
+        now: datetime,
+    ) -> DemandSpanRow:
+        """``put`` for what came as lists of hours, None where it isn't known; a kind that isn't told of was none.
+
+        Raises:
+            BadRequest: a start within an hour, hours to come, and as ``put``.
+        """
+        caller.can_operate()
+        length = max(len(values) for values in demand.values())
+        if start + length * HOUR > floor_hour(now):
+            raise BadRequest(
+                "Demand of hours that aren't over isn't known.", hint="Import it up to the last full hour."
+            )
+        given = {kind: _series(start, values) for kind, values in demand.items()}
+        for kind in set(Kind) - set(given):
+            known = next(iter(given.values()))
+            given[kind] = Series(known.start, np.zeros(len(known)), known.known)
+        return self.put(caller, source, profile, given, now)
+
+    def sources(self, caller: Caller) -> list[DemandSpanRow]:
+        """Where demand is known from, by name.
+
+        Raises:
+            Forbidden: not an operator.
+        """
+        caller.can_operate()
+        with self._database.read() as unit:
+            return list(unit.demand.spans().values())
+
     def forget(self, caller: Caller, source: str) -> None:
         """Let go of an imported trace; not knowing it is fine.
 
@@ -208,6 +244,11 @@ class _Total:
     def series(self) -> Series:
         """All together."""
         return Series(self._start, self._values, self._told & ~self._doubted)
+
+
+def _series(start: datetime, values: Sequence[int | None]) -> Series:
+    known = np.array([value is not None for value in values], np.bool_)
+    return Series(start, np.array([value or 0 for value in values], np.float64), known)
 
 
 def _hours(profile: str, kind: Kind, series: Series) -> Iterable[DemandHour]:

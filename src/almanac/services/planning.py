@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -32,7 +32,7 @@ from almanac.services.expecting import AHEAD, Expected, Expecting
 from almanac.services.leads import Leads
 from almanac.services.standing import Terms, standing
 from almanac.storage.database import Database
-from almanac.storage.rows import PlanRow
+from almanac.storage.rows import PlanHourRow, PlanRow
 from almanac.storage.unit import Unit
 
 log = logging.getLogger(__name__)
@@ -50,6 +50,8 @@ class Outcome:
     Attributes:
         demand: places wanted for walk-ins, shape (hours,).
         booked: places that bookings made ahead stand on, shape (hours,).
+        level: the quantile of the forecast that ``demand`` is.
+        standing: places that are bought or stand on bookings and warm clusters, shape (hours,).
         plan: in slots; None where no site offers the profile or the solver failed: what is bought stays then.
         places: to be held, bought ones included.
     """
@@ -58,9 +60,17 @@ class Outcome:
     expected: Expected
     demand: Ints
     booked: Ints
+    standing: Ints
+    level: float
     plan: Plan | None
     places: tuple[Place, ...]
     basis: str
+
+    @property
+    def hour(self) -> PlanHourRow:
+        """The present hour, to be kept."""
+        middle, high = (round(float(self.expected.at(level)[0]), 2) for level in (0.5, self.level))
+        return PlanHourRow(self.profile, self.expected.start, int(self.standing[0]), int(self.booked[0]), middle, high)
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -72,6 +82,7 @@ class Outcome:
             "quantiles": np.round(self.expected.quantiles, 2).tolist(),
             "demand": self.demand.tolist(),
             "booked": self.booked.tolist(),
+            "standing": self.standing.tolist(),
             "held": [] if self.plan is None else self.plan.held().tolist(),
             "cost": None if self.plan is None else round(self.plan.cost, 4),
             "sentences": [] if self.plan is None else list(sentences(self.plan)),
@@ -114,7 +125,7 @@ class Planning:
         catalogue: Catalogue,
         leads: Leads,
         history: DemandHistory,
-        dials: Dials,
+        dials: Callable[[], Dials],
         solve: Solver = best,
     ) -> None:
         self._database = database
@@ -123,32 +134,32 @@ class Planning:
         self._history = history
         self._expecting = Expecting(history)
         self._solve = solve
-        self.dials = dials
+        self._dials = dials
         self._made_at: datetime | None = None
+        self._made_by: Dials | None = None
         self._seen = -1
 
     def look(self, now: datetime) -> bool:
-        """Make the plans anew if it is time: a new hour has begun, or bookings have changed since.
+        """Make the plans anew if it is time: a new hour has begun, bookings have changed since, or dials were turned.
 
         Returns:
             Whether plans were made.
         """
-        newest = self._newest_event()
+        newest, dials = self._newest_event(), self._dials()
         made_at = self._made_at
-        if made_at is not None and timedelta(0) <= now - made_at:
+        if made_at is not None and timedelta(0) <= now - made_at and dials == self._made_by:
             same = newest == self._seen and floor_hour(made_at) == floor_hour(now)
             if same or now - made_at < COALESCED:
                 return False
         self.make(now)
-        self._made_at, self._seen = now, newest
+        self._made_at, self._made_by, self._seen = now, dials, newest
         return True
 
     def make(self, now: datetime) -> list[Outcome]:
         """Make the plan of every profile that somebody may want, and write it down."""
-        snapshot = self._read(now)
-        made = [
-            outcome for profile in self._wanted(snapshot, self.dials) if (outcome := self._one(profile, snapshot, now))
-        ]
+        snapshot, dials = self._read(now), self._dials()
+        tried = [self._tried(profile, dials, snapshot, now, keep=True) for profile in self._wanted(snapshot, dials)]
+        made = [outcome for outcome in tried if outcome is not None]
         for outcome in made:
             self._write(outcome, snapshot, now)
         return made
@@ -174,9 +185,6 @@ class Planning:
         names = {*self._history.profiles(), *dials.floor, *(place.profile for place in snapshot.places)}
         return [profile for profile in self._catalogue.all_profiles if profile.name in names]
 
-    def _one(self, profile: Profile, snapshot: _Snapshot, now: datetime) -> Outcome | None:
-        return self._tried(profile, self.dials, snapshot, now, keep=True)
-
     def _tried(
         self, profile: Profile, dials: Dials, snapshot: _Snapshot, now: datetime, *, keep: bool = False
     ) -> Outcome | None:
@@ -187,22 +195,25 @@ class Planning:
         try:
             terms = self._terms.of(profile, now)
         except NotOffered as nowhere:
-            basis = f"{expected.basis} {nowhere.message}"
-            return Outcome(profile.name, expected, demand, np.zeros_like(demand), None, tuple(bought), basis)
+            basis, none = f"{expected.basis} {nowhere.message}", np.zeros_like(demand)
+            return Outcome(profile.name, expected, demand, none, none, dials.quantile, None, tuple(bought), basis)
         except AlmanacError as error:
             log.warning("%s isn't planned for: %s", profile.name, error.message)
             return None
         found = standing(profile, (t.site for t in terms), snapshot.bookings, snapshot.warm_of(profile.name), bought)
         problem = Problem(floor_hour(now), now, terms, demand, self._missing(terms, dials), found.firm, found.held)
         booked: Ints = np.sum([problem.firm_slots(each.site) for each in terms], axis=0)
+        there: Ints = np.sum([problem.held_slots(each.site) for each in terms], axis=0)
+        made = Outcome(
+            profile.name, expected, demand, booked, there, dials.quantile, None, tuple(bought), expected.basis
+        )
         try:
             plan = self._solve(problem)
         except Unsolved as error:
-            basis = f"{expected.basis} {error} What is held stays."
-            return Outcome(profile.name, expected, demand, booked, None, tuple(bought), basis)
+            return replace(made, basis=f"{expected.basis} {error} What is held stays.")
         notice = {each.site: each.lead_time for each in terms}
         wanted = carried(plan, bought, profile.name, notice.__getitem__, _new_id, now, HOUR)
-        return Outcome(profile.name, expected, demand, booked, plan, tuple(wanted), expected.basis)
+        return replace(made, plan=plan, places=tuple(wanted))
 
     @staticmethod
     def _missing(terms: Sequence[SiteTerms], dials: Dials) -> float:
@@ -213,6 +224,7 @@ class Planning:
         row = PlanRow(outcome.profile, now, outcome.expected.failed, outcome.basis, outcome.facts)
         before = snapshot.bought(outcome.profile, now)
         with self._database.write() as unit:
+            unit.plans.note_hour(outcome.hour)
             # The loop may have bought places meanwhile: then this plan doesn't know of them, and the next one will.
             fresh = [p for p in unit.plans.places(outcome.profile) if p.bought and p.window.end > now]
             if {place.id for place in fresh} == {place.id for place in before}:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, case, delete, insert, select, update
 
 from almanac.core.plan_places import Place
 from almanac.core.windows import Window
 from almanac.storage.repository import AnyRow, Repository
-from almanac.storage.rows import PlanRow
-from almanac.storage.tables import places, plans
+from almanac.storage.rows import DialsRow, PlanHourRow, PlanRow
+from almanac.storage.tables import dials, places, plan_hours, plans
+from almanac.storage.types import UtcDateTime
 
 _C = places.c
 _ALL = select(plans).order_by(plans.c.profile)
@@ -22,6 +24,15 @@ _REMOVE = delete(places).where(_C.profile == bindparam("of_profile"))
 _ADD = insert(places)
 _BUY = update(places).where(_C.id == bindparam("key")).values(bought=True)
 _DROP = delete(places).where(_C.id == bindparam("key"))
+_HOURS = (
+    select(plan_hours)
+    .where(
+        plan_hours.c.profile == bindparam("of_profile"),
+        plan_hours.c.hour >= bindparam("from_hour", type_=UtcDateTime()),
+    )
+    .order_by(plan_hours.c.hour)
+)
+_NEWEST_DIALS = select(dials.c.at, dials.c.person, dials.c.facts).order_by(dials.c.id.desc()).limit(1)
 
 
 class Plans(Repository):
@@ -58,6 +69,33 @@ class Plans(Repository):
         """A profile's, or all, by start."""
         found = self._rows(_PLACES) if profile is None else self._rows(_PLACES_OF, of_profile=profile)
         return [_place(row) for row in found]
+
+    def note_hour(self, row: PlanHourRow) -> None:
+        """Note what an hour holds: the most that it held, and what was expected when it began."""
+        statement = self._insert(plan_hours).values(asdict(row))
+        most = {
+            name: case((column < new, new), else_=column)
+            for name, column, new in (
+                ("held", plan_hours.c.held, statement.excluded.held),
+                ("booked", plan_hours.c.booked, statement.excluded.booked),
+            )
+        }
+        self._connection.execute(statement.on_conflict_do_update(index_elements=["profile", "hour"], set_=most))
+
+    def hours(self, profile: str, since: datetime) -> list[PlanHourRow]:
+        """A profile's hours from an instant on, in their order."""
+        return [PlanHourRow(*row) for row in self._rows(_HOURS, of_profile=profile, from_hour=since)]
+
+    # --- dials ---
+
+    def turn(self, row: DialsRow) -> None:
+        """Add what somebody chose; the newest counts."""
+        self._connection.execute(insert(dials).values(asdict(row)))
+
+    def dials(self) -> DialsRow | None:
+        """What was chosen last; None before anything was."""
+        row = self._rows(_NEWEST_DIALS).one_or_none()
+        return None if row is None else DialsRow(*row)
 
 
 def _values(place: Place) -> dict[str, Any]:

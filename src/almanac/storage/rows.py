@@ -332,3 +332,42 @@ class PlanRow:
     failed: bool
     basis: str
     facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class PlanHourRow:
+    """What was held in an hour, and what had been expected of it when it began.
+
+    Attributes:
+        held: the most places, of bookings, warm clusters and the plan.
+        booked: of these, the ones that bookings made ahead stood on.
+        middle: the median of the walk-ins' places.
+        high: the quantile that the plan held for.
+    """
+
+    profile: str
+    hour: datetime
+    held: int
+    booked: int
+    middle: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class DialsRow:
+    """What somebody chose of the plan, JSON-ready."""
+
+    at: datetime
+    person: str
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class WishRow:
+    """What somebody asked for and no site had room for."""
+
+    asked_at: datetime
+    person: str
+    profile: str
+    workers: int
+    window: Window

@@ -366,6 +366,32 @@ class _Places(TypedColumns):
     bought: Named[bool]
 
 
+class _PlanHours(TypedColumns):
+    profile: Named[str] = Column(primary_key=True)
+    hour: Named[datetime] = Column(UtcDateTime, primary_key=True)
+    held: Named[int]
+    booked: Named[int]
+    middle: Named[float]
+    high: Named[float]
+
+
+class _Dials(TypedColumns):
+    id: Named[int] = Column(Serial, primary_key=True)
+    at: Named[datetime] = Column(UtcDateTime)
+    person: Named[str]
+    facts: Named[Mapping[str, Any]] = Column(Json, nullable=False)
+
+
+class _Wishes(TypedColumns):
+    id: Named[int] = Column(Serial, primary_key=True)
+    asked_at: Named[datetime] = Column(UtcDateTime)
+    person: Named[str]
+    profile: Named[str]
+    workers: Named[int]
+    window_start: Named[datetime] = Column(UtcDateTime)
+    window_end: Named[datetime] = Column(UtcDateTime)
+
+
 people = Table("people", metadata, _People)
 
 projects = Table("projects", metadata, _Projects)
@@ -498,3 +524,16 @@ demand_gaps = Table("demand_gaps", metadata, _DemandGaps, CheckConstraint('start
 plans = Table("plans", metadata, _Plans)
 
 places = Table("places", metadata, _Places, CheckConstraint("window_start < window_end", name="window"))
+
+plan_hours = Table("plan_hours", metadata, _PlanHours)
+
+dials = Table("dials", metadata, _Dials)
+
+wishes = Table(
+    "wishes",
+    metadata,
+    _Wishes,
+    CheckConstraint("window_start < window_end", name="window"),
+    Index("ix_wishes_person", "person", "profile", "window_end"),
+    Index("ix_wishes_end", "window_end"),
+)

@@ -62,6 +62,12 @@ GET    /waiting                                       401      200    200   200 
 GET    /waiting/{waiting}                             401      404    200   200  200      200
 DELETE /waiting/{waiting}                             401      404    403   200  200      200
 GET    /ledger                                        401      404    200   200  200      200
+GET    /plan                                          401      403    403   403  403      200
+POST   /plan/what-if                                  401      403    403   403  403      200
+PUT    /plan/dials                                    401      403    403   403  403      200
+GET    /demand                                        401      403    403   403  403      200
+PUT    /demand/{source}                               401      403    403   403  403      200
+DELETE /demand/{source}                               401      403    403   403  403      204
 GET    /tokens                                        401      200    200   200  200      200
 POST   /tokens                                        401      404    201   201  201      201
 DELETE /tokens/{token}                                401      404    404   204  404      204
@@ -170,6 +176,7 @@ PREPARED: dict[str, Callable[[World], str]] = {
     "{person}": _member,
     "{project}": lambda world: "gaia",
     "{site}": lambda world: SITE,
+    "{source}": lambda world: "last-year",
 }
 
 
@@ -186,6 +193,7 @@ def _path(world: World, route: str) -> str:
         "{person}",
         "{project}",
         "{site}",
+        "{source}",
     ):
         if name in path:
             path = path.replace(name, PREPARED.get(route, PREPARED[name])(world))

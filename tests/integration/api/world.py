@@ -23,6 +23,7 @@ from almanac.core.series import Frequency, Policy, Recurrence, Schedule
 from almanac.core.windows import Window
 from almanac.factory import Almanac, compose
 from almanac.services.caller import Caller, Role
+from almanac.services.dials import Dials
 from almanac.services.passwords import Passwords
 from almanac.services.requests import BookingRequest
 from almanac.services.rules import Rules
@@ -170,7 +171,7 @@ def _composed(path: Path, key: bytes, clock: SimulatedClock) -> Iterator[Almanac
     limits = Limits(build=timedelta(seconds=5), teardown=timedelta(seconds=5))
     world = SimulatedWorld(_simulation(path))
     site = SimulatedSite(SITE, hosts, flavors, limits, clock, start_seconds=lambda _: 2.0, world=world)
-    app = compose(database, Vault(key), [site], _limited(built_in_profiles(hosts, flavors)), Rules(), clock)
+    app = compose(database, Vault(key), [site], _limited(built_in_profiles(hosts, flavors)), Rules(plan=Dials()), clock)
     yield replace(app, sign_in=SignIn(database, Passwords(CHEAPEST)))
     database.close()
 

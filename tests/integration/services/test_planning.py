@@ -35,7 +35,7 @@ def history(rig: Rig) -> DemandHistory:
 
 def planning(rig: Rig, history: DemandHistory, dials: Dials | None = None, **more) -> Planning:
     database, catalogue = rig.app.database, rig.app.catalogue
-    return Planning(database, catalogue, Leads(database, catalogue), history, dials or Dials(), **more)
+    return Planning(database, catalogue, Leads(database, catalogue), history, lambda: dials or Dials(), **more)
 
 
 def lunches(rig: Rig, history: DemandHistory, people: float = 3.0) -> None:

@@ -1,0 +1,238 @@
+"""The plan for operators: look at it, turn its dials, tell it of demand elsewhere."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from almanac.cli import options, output
+from almanac.cli.options import Json, command
+from almanac.core.errors import BadRequest
+
+if TYPE_CHECKING:
+    from almanac.client.plan_models import Plans, ProfilePlan
+
+PANEL = "Administer"
+_SENTENCES = 6
+"""Reasons shown of each plan; --json has all."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command ``plan``."""
+    command(app, "plan", example="almanac plan --ahead 3d", panel=PANEL)(show)
+
+
+def register_admin(admin: typer.Typer) -> None:
+    """Add what belongs under ``admin``."""
+    command(admin, "dials", example="almanac admin dials --missing 10 --floor spark-small=2 --try")(dials)
+    demand = options.group("Demand from elsewhere, for forecasts to learn from.")
+    command(demand, "list", example="almanac admin demand list")(list_demand)
+    command(demand, "import", example="almanac admin demand import last-year.parquet --profile spark-small --recent")(
+        import_demand
+    )
+    command(demand, "forget", example="almanac admin demand forget last-year")(forget_demand)
+    admin.add_typer(demand, name="demand")
+
+
+def show(
+    *,
+    profile: Annotated[str | None, typer.Option("--profile", help="Only this one.")] = None,
+    back: Annotated[str, typer.Option("--back", metavar="LENGTH", help="How far to look back, at most 7d.")] = "1d",
+    ahead: Annotated[str, typer.Option("--ahead", metavar="LENGTH", help="How far to look ahead, at most 7d.")] = "2d",
+    json: Json = False,
+) -> None:
+    """What is held ahead and why: booked, held and forecast, hour by hour (operators)."""
+    with options.client() as client:
+        found = client.plan.look()
+    if json:
+        output.as_json(found)
+        return
+    if not found.enabled:
+        output.note("Nothing is held ahead: planning.enabled is false. Try: almanac admin dials --try")
+    _show(found, profile, _hours(back), _hours(ahead))
+
+
+def dials(
+    *,
+    missing: Annotated[
+        float | None, typer.Option("--missing", help="Price of a place missing for an hour, of one held for it.")
+    ] = None,
+    at_once: Annotated[
+        float | None, typer.Option("--at-once", help="Walk-ins that are to start at once, in percent.")
+    ] = None,
+    floor: Annotated[
+        list[str] | None, typer.Option("--floor", metavar="PROFILE=N", help="Places always held; repeat for more.")
+    ] = None,
+    ceiling: Annotated[
+        list[str] | None, typer.Option("--ceiling", metavar="PROFILE=N", help="Most places held for walk-ins.")
+    ] = None,
+    zone: Annotated[str | None, typer.Option("--zone", help="Whose clock weeks follow, such as Europe/Madrid.")] = None,
+    try_: Annotated[bool, typer.Option("--try", help="Only show the plans that they would make.")] = False,
+    json: Json = False,
+) -> None:
+    """Show the plan's dials, turn some, or try what others would hold. Floors (or ceilings) given replace all others."""
+    share = None if at_once is None else at_once / 100
+    counts = {"floor": _counts(floor, "--floor"), "ceiling": _counts(ceiling, "--ceiling")}
+    given = {"missing": missing, "at_once": share, "zone": zone} | counts
+    turned = any(value is not None for value in given.values())
+    with options.client() as client:
+        calls = client.plan
+        found = calls.what_if(**given) if try_ else calls.turn(**given) if turned else calls.look()
+    if json:
+        output.as_json(found)
+        return
+    _show_dials(found)
+    if try_:
+        _show(found, None, 0, 48)
+
+
+def list_demand(json: Json = False) -> None:
+    """Where demand is known from."""
+    with options.client() as client:
+        found = client.plan.sources()
+    if json:
+        output.as_json(found)
+        return
+    rows = [(each.source, each.profile or "all", each.start, each.until) for each in found]
+    output.table(("Source", "Profile", "From", "Until"), rows, empty="Nothing is known yet.")
+
+
+def import_demand(
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", help="Sessions or hourly demand: CSV, Parquet or Standard Workload Format."),
+    ],
+    profile: Annotated[str, typer.Option("--profile", help="In whose places it is counted; see: almanac profiles.")],
+    name: Annotated[str | None, typer.Option("--name", help="A name for it; the file's if not given.")] = None,
+    duration: Annotated[str, typer.Option("--for", metavar="LENGTH", help="Of sessions that don't say theirs.")] = "1h",
+    recent: Annotated[
+        bool, typer.Option("--recent", help="Move it by whole weeks so that it ends now: an old trace as if of late.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Let forecasts learn from a trace, until Almanac's own demand says more. The same name replaces what it told before."""
+    from almanac.forecasting.imported import by_kind, hours, moved_up
+    from almanac.forecasting.traces import read
+
+    trace = read(file, duration=options.length(duration))
+    for sentence in trace.report:
+        output.note(sentence)
+    series = by_kind(trace)
+    if recent:
+        series = {kind: moved_up(each, datetime.now(UTC)) for kind, each in series.items()}
+    start = next(iter(series.values())).start
+    with options.client() as client:
+        source = name or _name(file)
+        made = client.plan.put(source, profile, start, {str(kind): hours(each) for kind, each in series.items()})
+    if json:
+        output.as_json(made)
+        return
+    weeks = (made.until - made.start) / timedelta(weeks=1)
+    output.say(f"{made.source} tells of {profile} for {weeks:.1f} weeks, until {made.until:%Y-%m-%d %H:%M} UTC.")
+    if made.until < datetime.now(UTC) - timedelta(weeks=60):
+        output.note("That is too long ago for a forecast. To let it stand for these months: --recent")
+
+
+def forget_demand(
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="As almanac admin demand list names it.")],
+    json: Json = False,
+) -> None:
+    """Let go of an imported trace."""
+    with options.client() as client:
+        client.plan.forget(source)
+    if json:
+        output.as_json({"source": source, "forgotten": True})
+    else:
+        output.say(f"{source} counts no more.")
+
+
+def _show(found: Plans, profile: str | None, past: int, ahead: int) -> None:
+    from almanac.cli.plan_plot import LEGEND
+
+    plans = [plan for plan in found.plans if profile in (None, plan.profile)]
+    if not plans:
+        output.say(
+            f"There is no plan{f' for {profile}' if profile else ''} yet: nothing was asked for, and no floor set."
+        )
+        return
+    for plan in plans:
+        _show_plan(plan, past, ahead)
+    output.say(f"Places by the hour. {LEGEND}", style="dim")
+
+
+def _show_plan(plan: ProfilePlan, past: int, ahead: int) -> None:
+    from almanac.cli.plan_plot import draw
+    from almanac.client.words import local_zone
+
+    output.say(f"{plan.profile}: {plan.basis}", style="bold red" if plan.failed or plan.short else "bold")
+    for line in draw(plan, output.columns(), past, ahead, local_zone()):
+        output.say(line)
+    for sentence in plan.sentences[:_SENTENCES]:
+        output.say(f"  {sentence}")
+    if len(plan.sentences) > _SENTENCES:
+        output.say(f"  and {len(plan.sentences) - _SENTENCES} more (--json)", style="dim")
+    for sentence in (_score(plan), _saved(plan)):
+        if sentence:
+            output.say(f"  {sentence}")
+
+
+def _score(plan: ProfilePlan) -> str:
+    if plan.score is None:
+        return ""
+    better = "better" if plan.score["skill"] >= 0 else "worse"
+    return f"Such forecasts were {abs(plan.score['skill']):.0%} {better} than last week again."
+
+
+def _saved(plan: ProfilePlan) -> str:
+    saved = plan.saved
+    if saved is None:
+        return ""
+    return (
+        f"In {saved['hours'] / 24:.0f} days {saved['held']:.0f} place-hours were held; a static peak would have held "
+        f"{saved['static_peak']:.0f}, a reactive autoscaler of that service {saved['reactive']:.0f}."
+    )
+
+
+def _show_dials(found: Plans) -> None:
+    shown = found.dials
+    output.facts(
+        (
+            ("A missing place costs", f"{shown.missing:g} held ones"),
+            ("Start at once", f"{shown.at_once:.2%}"),
+            ("Floor", _said(shown.floor)),
+            ("Ceiling", _said(shown.ceiling)),
+            ("Weeks follow", shown.zone),
+            ("Terms", len(shown.terms) or ""),
+            ("Turned", f"{found.turned_at:%Y-%m-%d %H:%M} UTC by {found.turned_by}" if found.turned_at else ""),
+        )
+    )
+
+
+def _said(counts: object) -> str:
+    return ", ".join(f"{name} {count}" for name, count in counts.items()) if isinstance(counts, dict) else ""
+
+
+def _counts(given: list[str] | None, option: str) -> dict[str, int] | None:
+    """What was written as ``spark-small=2``, several times; None where nothing was."""
+    if not given:
+        return None
+    counts = {}
+    for text in given:
+        profile, equals, number = text.partition("=")
+        if not equals or not profile or not number.isdigit():
+            raise BadRequest(f"{text!r} is no count.", hint=f"Write {option} PROFILE=NUMBER, such as spark-small=2.")
+        counts[profile] = int(number)
+    return counts
+
+
+def _hours(text: str) -> int:
+    return min(168, options.length(text) // timedelta(hours=1))
+
+
+def _name(file: Path) -> str:
+    """A source's name from a file's: ``Notebook_Sessions.parquet`` -> ``notebook-sessions``."""
+    stem = file.name.partition(".")[0].lower()
+    return "".join(each if each.isascii() and each.isalnum() else "-" for each in stem).strip("-")[:40].strip("-")

@@ -1,0 +1,78 @@
+"""The plan in an operator's terminal: demand imported, dials tried and turned, the plan drawn."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from tests.support.terminal import SIMULATED, Terminal, serving
+
+
+@pytest.fixture(scope="module")
+def almanac(tmp_path_factory) -> Iterator[Terminal]:
+    """The operator's terminal on a server that plans."""
+    settings = {**SIMULATED, "ALMANAC_PLANNING__ENABLED": "true"}
+    with serving(tmp_path_factory.mktemp("planning"), settings) as terminal:
+        yield terminal
+
+
+@pytest.fixture(scope="module")
+def trace(tmp_path_factory) -> Path:
+    """Four weeks, long ago, in which two people came at noon and stayed for two hours."""
+    start = datetime(2019, 3, 4, 12, tzinfo=UTC)
+    days = [(start + timedelta(days=day, minutes=minute)).isoformat() for day in range(28) for minute in (0, 7)]
+    file = tmp_path_factory.mktemp("trace") / "Noon Sessions.csv"
+    file.write_text("arrival,duration_s,group\n" + "".join(f"{at},7200,g{n}\n" for n, at in enumerate(days)))
+    return file
+
+
+def test_an_old_trace_is_learnt_from_and_the_plan_is_drawn(almanac, trace):
+    made = almanac.ask("admin", "demand", "import", str(trace), "--profile", "notebook", "--recent")
+    assert (made["source"], made["profile"]) == ("noon-sessions", "notebook")
+    assert "noon-sessions" in almanac("admin", "demand", "list").out
+    tried = almanac("admin", "dials", "--try")
+    assert tried.code == 0
+    assert "A missing place costs  30 held ones" in tried.out
+    assert "notebook: " in tried.out
+    assert "▒" in tried.out
+    assert almanac.ask("plan")["dials"]["floor"] == {}
+
+
+def test_a_floor_that_is_turned_up_is_held(almanac):
+    assert "notebook 1" in almanac("admin", "dials", "--floor", "notebook=1").out
+    for _ in range(400):  # the plan is made within seconds, and carried out by the next tick
+        plans = almanac.ask("plan")["plans"]
+        if plans and any(place["bought"] for place in plans[0]["places"]):
+            break
+        time.sleep(0.1)
+    assert min(plans[0]["coming"]["demand"]) >= 1
+    assert any(place["bought"] for place in plans[0]["places"])
+    drawn = almanac("plan", "--ahead", "1d")
+    assert "held beside" in drawn.out
+    assert "Buy " in drawn.out
+    assert "There is no plan for spork" in almanac("plan", "--profile", "spork").out
+
+
+def test_what_is_imported_can_be_forgotten(almanac, trace):
+    almanac.ask("admin", "demand", "import", str(trace), "--profile", "notebook", "--name", "noon")
+    assert "counts no more" in almanac("admin", "demand", "forget", "noon").out
+    assert "noon " not in almanac("admin", "demand", "list").out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("admin", "dials", "--floor", "notebook"), "no count"),
+        (("admin", "dials", "--missing", "0.5"), "missing"),
+        (("admin", "dials", "--floor", "spork=1", "--try"), "spork"),
+        (("admin", "demand", "import", "/nowhere.csv", "--profile", "notebook"), "nowhere.csv"),
+    ],
+)
+def test_what_makes_no_sense_is_said_in_a_sentence(almanac, arguments, words):
+    said = almanac(*arguments)
+    assert said.code in {1, 2}
+    assert words in said.err
+    assert "Traceback" not in said.err
