@@ -24,6 +24,7 @@ from almanac.services.demand import DemandHistory
 from almanac.services.devices import Devices
 from almanac.services.dials import Dials
 from almanac.services.duties import Duties
+from almanac.services.feeds import Feeds
 from almanac.services.finding import Finder
 from almanac.services.hands import Hands, InOrder, SideBySide
 from almanac.services.health import Healthcheck
@@ -39,6 +40,7 @@ from almanac.services.plan_desk import PlanDesk
 from almanac.services.planning import Planning
 from almanac.services.profile_file import ProfileFile, merged, read
 from almanac.services.projects import Projects
+from almanac.services.receipts import Receipts
 from almanac.services.reconcile import Reconciler
 from almanac.services.rules import Rules
 from almanac.services.series import SeriesDesk
@@ -77,6 +79,7 @@ class Almanac:
         planning: None while the operator has it turned off.
         nodes: where machines in clouds get their orders; None when no site has such.
         institution: where people may sign in; None when there is none.
+        public_url: where people reach this Almanac, if an operator has said so.
     """
 
     database: Database
@@ -95,6 +98,8 @@ class Almanac:
     approvals: Approvals
     changes: Changes
     access: Access
+    feeds: Feeds
+    receipts: Receipts
     warm: WarmPool
     health: Healthcheck
     reconciler: Reconciler
@@ -105,6 +110,7 @@ class Almanac:
     planning: Planning | None = None
     nodes: Nodes | None = None
     institution: Institution | None = None
+    public_url: str = ""
 
 
 def compose(
@@ -163,6 +169,8 @@ def compose(
         approvals=Approvals(database, calendars, bookings, showing, wake.set),
         changes=Changes(database, catalogue, calendars, vault, leads, rules, wake.set),
         access=Access(database, catalogue, vault, leads),
+        feeds=Feeds(database, showing),
+        receipts=Receipts(database, bookings),
         warm=warm,
         health=Healthcheck(database),
         reconciler=Reconciler(database, catalogue, vault, duties, hands(wake.set), clock),
@@ -217,7 +225,8 @@ def build(settings: Settings, clock: Clock = wall_clock) -> Almanac:
     )
     sites, profiles = [each.site for each in made], merged(built_in(made), file)
     app = compose(database, vault, sites, profiles, rules, clock, partial(SideBySide, _HANDS), nodes)
-    return replace(app, institution=_institution(settings, database, vault))
+    public_url = settings.public_url.rstrip("/")
+    return replace(app, institution=_institution(settings, database, vault), public_url=public_url)
 
 
 def _institution(settings: Settings, database: Database, vault: Vault) -> Institution | None:

@@ -9,6 +9,8 @@ import signal
 import stat
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -220,6 +222,34 @@ def test_book_wait_use_and_release(almanac):
     kinds = [event["kind"] for event in almanac.ask("show", booking)["events"]]
     assert kinds[:3] == ["booked", "building", "ready"]
     assert "charge" in almanac("ledger", "--lines").out
+
+
+def test_a_receipt_and_the_same_again(almanac):
+    booked = almanac.ask("book", "spark-small", "--for", "1h", "--title", "Cepheids", "--wait")
+    refused(almanac("receipt", booked["id"]), 1, "There is no receipt yet", f"almanac show {booked['id']}")
+    almanac("release", booked["id"], "--wait")
+    said = almanac("receipt", booked["id"]).out
+    for words in ("Cepheids", "after its start", "node-hours", "logs", f"almanac book --again {booked['id']}"):
+        assert words in said
+    assert almanac.ask("receipt", booked["id"])["readiness"]["late_s"] >= 0
+    again = almanac.ask("book", "--again", booked["id"], "--at", "tomorrow 10:00", "--for", "30m")
+    assert (again["profile"], again["title"], again["status"]) == ("spark-small", "Cepheids", "booked")
+    almanac("cancel", again["id"])
+    assert "never" in almanac("receipt", again["id"]).out
+    refused(almanac("book", "spark-small"), 2, "how long", "--again")
+
+
+def test_a_feed_of_ones_bookings(almanac):
+    url = almanac("feed", "add").out.strip()
+    with urllib.request.urlopen(url) as answer:  # noqa: S310 - its own loopback address
+        assert answer.read().startswith(b"BEGIN:VCALENDAR")
+    (feed,) = almanac.ask("feed", "list")
+    assert feed["id"] in almanac("feed", "list").out
+    assert "works no more" in almanac("feed", "revoke", feed["id"]).out
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        urllib.request.urlopen(url)  # noqa: S310 - its own loopback address
+    secret = url.rpartition("/")[2].removesuffix(".ics")
+    assert secret not in (almanac.state / "log" / "server.log").read_text()
 
 
 def test_offer_accept_cancel(almanac):

@@ -41,6 +41,7 @@ CONFIG = SchemathesisConfig.from_dict(
             "offers": _labels("offer"),
             "series": _labels("series"),
             "waiting": _labels("waiting"),
+            "feeds": _labels("feed"),
             "tokens": _labels("token"),
             "sessions": _labels("session"),
             "people": {"values": [person for person, _, _ in PEOPLE.values()]},
@@ -54,6 +55,7 @@ CONFIG = SchemathesisConfig.from_dict(
             "path.offer": {"dictionary": "offers", **_REAL},
             "path.series": {"dictionary": "series", **_REAL},
             "path.waiting": {"dictionary": "waiting", **_REAL},
+            "path.feed": {"dictionary": "feeds", **_REAL},
             "path.token": {"dictionary": "tokens", **_REAL},
             "path.session": {"dictionary": "sessions", **_REAL},
             "path.person": {"dictionary": "people", **_REAL},
@@ -124,6 +126,8 @@ def _plant_bookings(world: World, role: str, mark: str) -> dict[str, str]:
     real["series"] = world.series(role, title=f"series {mark}").id
     real["waiting"] = world.waiting(role, title=f"waiting {mark}").id
     real["token"] = world.app.accounts.create_token(caller, f"token {mark}", world.clock()).id
+    feed = world.app.feeds.make(caller, None, world.clock())
+    real["feed"], real["secret"] = feed.id, feed.secret
     world.app.particulars.change(caller, display_name=f"person {mark}")
     with world.app.database.write() as unit:
         real["session"] = begin(unit, caller.person, "password", f"browser {mark}", world.clock()).id

@@ -14,9 +14,11 @@ from almanac.api.routes import (
     admin,
     bookings,
     catalogue,
+    feeds,
     ledger,
     nodes,
     plan,
+    receipts,
     series,
     session,
     sign_in,
@@ -60,9 +62,11 @@ def create_app(almanac: Almanac) -> FastAPI:
     app.state.almanac = almanac
     app.state.sign_in_failures = FailureLimit()
     app.state.attempts = Attempts(app.state.sign_in_failures)
+    app.state.feed_limits = feeds.FeedLimits()
     app.state.node_calls = nodes.call_limit()
     routes = APIRouter(prefix=BASE, responses=errors.documented(500, 503))
-    for topic in (session, sign_in, account, catalogue, bookings, watch, series, waiting, ledger, plan, tokens, admin):
+    of_bookings = (bookings, receipts, watch, series, waiting, feeds)
+    for topic in (session, sign_in, account, catalogue, *of_bookings, ledger, plan, tokens, admin):
         routes.include_router(topic.router)
     routes.include_router(nodes.router, include_in_schema=False)  # machines only: no door for people
     app.include_router(routes)

@@ -56,5 +56,6 @@ SeriesId = Annotated[str, Path(min_length=2, max_length=40, pattern=f.ID, exampl
 WaitingId = Annotated[str, Path(min_length=2, max_length=40, pattern=f.ID, examples=["w-7k3m9q2x4a"])]
 TokenId = Annotated[str, Path(min_length=2, max_length=40, pattern=f.ID, examples=["k3m9q2xa"])]
 SessionId = Annotated[str, Path(min_length=2, max_length=40, pattern=f.ID, examples=["k3m9q2xa"])]
+FeedId = Annotated[str, Path(min_length=2, max_length=40, pattern=f.ID, examples=["k3m9q2xa"])]
 PathName = Annotated[str, Path(min_length=2, max_length=40, pattern=f.NAME)]
 SiteName = Annotated[str, Path(min_length=1, max_length=40, pattern=f.LABEL, examples=["local"])]

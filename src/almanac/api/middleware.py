@@ -67,7 +67,7 @@ class Guard:
                 started = True
                 headers = MutableHeaders(scope=message)
                 for name, value in SECURITY_HEADERS.items():
-                    headers[name] = value
+                    headers.setdefault(name, value)
             await send(message)
 
         try:
@@ -75,7 +75,7 @@ class Guard:
             await self._app(scope, limited, guarded)
         except Exception:
             incident = secrets.token_hex(4)
-            log.exception("incident %s: %s %s", incident, scope["method"], scope["path"])
+            log.exception("incident %s: %s %s", incident, scope["method"], _route(scope))
             if started:  # half an answer is out: only a broken connection still tells the client
                 raise
             await answer(_unexpected(incident))(scope, receive, guarded)
@@ -93,6 +93,11 @@ class Guard:
             return message
 
         return limited
+
+
+def _route(scope: Scope) -> str:
+    """The route that was asked for, without what its path holds: a feed's is a secret."""
+    return str(getattr(scope.get("route"), "path", "no route"))
 
 
 def _unexpected(incident: str) -> InternalError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -40,15 +40,18 @@ def register(app: typer.Typer) -> None:
 
 
 def book(
-    profile: ProfileName,
+    profile: Annotated[str, typer.Argument(metavar="PROFILE", help="What to book; see: almanac profiles.")] = "",
     *,
-    length: For,
+    length: Annotated[str, typer.Option("--for", metavar="LENGTH", help="How long, such as 2h, 90m or 1h30m.")] = "",
     at: At = "now",
-    seats: Seats = 1,
+    seats: Annotated[int | None, typer.Option("--seats", min=1, help="People who work on it; 1 if not given.")] = None,
     project: Project = None,
     site: SiteName = None,
     title: Title = None,
     data: Data = None,
+    again: Annotated[
+        str, typer.Option("--again", metavar="BOOKING", help="The same as that booking, but for what is given here.")
+    ] = "",
     wait: Wait = False,
     or_wait: Annotated[
         bool, typer.Option("--or-wait", help="If there is no room, join the waiting list; see: almanac wait-for.")
@@ -58,10 +61,15 @@ def book(
     """Book a platform, for now or for later."""
     from almanac.cli import waiting
     from almanac.client.errors import ClientError
-    from almanac.client.models import Request
 
-    request = Request(profile, options.length(length), _start(at), seats, project, site, title, data)
+    if not again and not (profile and length):
+        raise BadRequest(
+            "Say what to book, and with --for how long; or with --again what to repeat.",
+            hint="Such as: almanac book spark-small --for 2h. See: almanac book --help",
+        )
     with options.client() as client:
+        given = {"profile": profile, "seats": seats, "project": project, "site": site, "title": title, "data": data}
+        request = _request(client, again, given | {"duration": options.length(length) if length else None}, _start(at))
         try:
             booked = _asked(client.book, request)
         except ClientError as error:
@@ -81,6 +89,18 @@ def book(
         output.say(f"It is held until a lead of {booked.project} or an operator has approved it: {booked.approval}.")
         return
     _say_next(booked)
+
+
+def _request(client: Client, again: str, given: dict[str, Any], start: datetime | None) -> Request:
+    """What was given, and for the rest what the booking ``again`` was, if there is one."""
+    from almanac.client.models import Request
+
+    known = {name: value for name, value in given.items() if value}
+    if again:
+        old = client.booking(again)
+        same = {name: getattr(old, name) for name in ("profile", "seats", "project", "site", "title")}
+        known = same | {"duration": old.end - old.start} | known
+    return Request(start=start, **known)
 
 
 def offer(

@@ -21,6 +21,7 @@ from almanac.cli import (
     looking,
     options,
     output,
+    own,
     plan,
     series,
     simulate,
@@ -42,7 +43,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-for commands in (up, looking, booking, series, waiting, using, diagnose, accounts, admin, sites, plan, simulate):
+for commands in (up, looking, booking, series, waiting, using, own, diagnose, accounts, admin, sites, plan, simulate):
     commands.register(app)
 
 

@@ -13,7 +13,7 @@ from almanac.services.bookings import Bookings, open_offer, withdraw
 from almanac.services.calendars import Calendars, Change
 from almanac.services.caller import Caller
 from almanac.services.lookup import visible
-from almanac.services.showing import Showing
+from almanac.services.showing import Showing, promise
 from almanac.services.views import BookingView
 from almanac.storage.database import Database
 
@@ -53,8 +53,8 @@ class Approvals:
         with self._deciding(caller, booking_id, now) as (change, offer):
             booking = self._bookings.confirm(change, offer, now, caller.person)
             message = f"Approved by {caller.person}: {offer.approval}."
-            lifecycle.tell(change.unit, booking, now, "approved", message, caller.person)
             view = self._showing.one(change.unit, booking, now)
+            lifecycle.tell(change.unit, booking, now, "approved", message, caller.person, promise(view, now))
         self._notify()
         return view
 

@@ -18,7 +18,7 @@ from almanac.services.lookup import ENDABLE, changeable, fresh, new_id, status_o
 from almanac.services.making import Maker
 from almanac.services.requests import BookingFilter, BookingRequest, spoken
 from almanac.services.rules import Rules
-from almanac.services.showing import Showing
+from almanac.services.showing import Showing, promise
 from almanac.services.views import BookingView
 from almanac.storage.database import Database
 from almanac.storage.unit import Unit
@@ -99,8 +99,9 @@ class Bookings:
                     hint=f"They give it with: almanac approve {booking_id}",
                 )
             booking = self.confirm(change, found, now, caller.person)
-            lifecycle.tell(change.unit, booking, now, "accepted", "The offer was accepted.", caller.person)
             view = self._showing.one(change.unit, booking, now)
+            told = promise(view, now)
+            lifecycle.tell(change.unit, booking, now, "accepted", "The offer was accepted.", caller.person, told)
         self._notify()
         return view
 

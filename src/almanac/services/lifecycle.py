@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -18,13 +18,22 @@ from almanac.storage.unit import Unit
 ALMANAC = "almanac"
 """The actor of what no person did."""
 
+_NOTHING: Mapping[str, str] = {}
 _SOON = timedelta(minutes=1)
 """What begins within this is built as soon as its site has the lease: a site's lead time is a bound, and often too long."""
 
 
-def tell(unit: Unit, booking: Booking, now: datetime, kind: str, message: str, actor: str = ALMANAC) -> None:
+def tell(
+    unit: Unit,
+    booking: Booking,
+    now: datetime,
+    kind: str,
+    message: str,
+    actor: str = ALMANAC,
+    data: Mapping[str, str] = _NOTHING,
+) -> None:
     """Append an event of a booking."""
-    unit.events.append(EventRow(now, kind, actor, message, booking_id=booking.id, project=booking.project))
+    unit.events.append(EventRow(now, kind, actor, message, booking_id=booking.id, project=booking.project, data=data))
 
 
 def nodes_of(booking: Booking) -> int:

@@ -23,7 +23,7 @@ from almanac.services.finding import Finder
 from almanac.services.lookup import new_id
 from almanac.services.requests import BookingRequest, check_duration, project_for, start_of
 from almanac.services.rules import Rules
-from almanac.services.showing import Showing
+from almanac.services.showing import Showing, promise
 from almanac.services.views import BookingView
 from almanac.services.warm import WarmPool
 from almanac.storage.rows import ClusterRow
@@ -138,13 +138,13 @@ class Maker:
         """
         limits.check(change.unit, booking, now, require_grants=self._rules.require_grants, new=True)
         offered = booking.target is BookingTarget.OFFERED
-        if not offered and booking.window.start <= now and self._from_warm_pool(change, booking, why, now):
+        if not offered and booking.window.start <= now and self._from_warm_pool(change, booking, now):
             cluster = change.unit.clusters.for_booking(booking.id)
-            return self._showing.made(booking, cluster, now, why)
+            return self._tell(change, booking, cluster, " from the warm pool", why, now)
         if not offered and booking.window.start <= now:
-            cluster = self._in_held_capacity(change, booking, why, now)
+            cluster = self._in_held_capacity(change, booking, now)
             if cluster is not None:
-                return self._showing.made(booking, cluster, now, why)
+                return self._tell(change, booking, cluster, " in capacity held ahead", why, now)
         holder = Holder.OFFER if offered else Holder.BOOKING
         change.unit.bookings.add(booking)
         claims = claims_for(
@@ -156,11 +156,18 @@ class Maker:
             lifecycle.tell(change.unit, booking, now, "offered", message, booking.owner)
             return self._showing.made(booking, None, now, why)
         cluster = lifecycle.confirm(change.unit, booking, name_nodes(found.placements), now, booking.owner)
-        message = f"Booked {booking.profile}{_at_site(change, booking, why)}"
-        lifecycle.tell(change.unit, booking, now, "booked", message, booking.owner)
-        return self._showing.made(booking, cluster, now, why)
+        return self._tell(change, booking, cluster, "", why, now)
 
-    def _in_held_capacity(self, change: Change, booking: Booking, why: str, now: datetime) -> ClusterRow | None:
+    def _tell(
+        self, change: Change, booking: Booking, cluster: ClusterRow | None, how: str, why: str, now: datetime
+    ) -> BookingView:
+        """Tell people of a booking just made, and keep what they are promised."""
+        view = self._showing.made(booking, cluster, now, why)
+        message = f"Booked {booking.profile}{how}{_at_site(change, booking, why)}"
+        lifecycle.tell(change.unit, booking, now, "booked", message, booking.owner, promise(view, now))
+        return view
+
+    def _in_held_capacity(self, change: Change, booking: Booking, now: datetime) -> ClusterRow | None:
         """A walk-in on a place that the plan holds; None if there is none that will do."""
         taken = self._carrying.find(change.unit, change.calendar, booking, change.capacity.limits)
         if taken is None:
@@ -168,12 +175,9 @@ class Maker:
         change.unit.bookings.add(booking)
         self._carrying.give(change.unit, taken)
         change.put(booking.id, taken.claims)
-        cluster = lifecycle.confirm(change.unit, booking, taken.nodes, now, booking.owner, taken.lease)
-        message = f"Booked {booking.profile} in capacity held ahead{_at_site(change, booking, why)}"
-        lifecycle.tell(change.unit, booking, now, "booked", message, booking.owner)
-        return cluster
+        return lifecycle.confirm(change.unit, booking, taken.nodes, now, booking.owner, taken.lease)
 
-    def _from_warm_pool(self, change: Change, booking: Booking, why: str, now: datetime) -> bool:
+    def _from_warm_pool(self, change: Change, booking: Booking, now: datetime) -> bool:
         taken = self._warm.find(change.unit, change.calendar, booking)
         if taken is None:
             return False
@@ -181,8 +185,6 @@ class Maker:
         self._warm.give(change.unit, taken, booking, now)
         change.put(booking.id, taken.claims)
         lifecycle.hold_in_ledger(change.unit, booking, now, booking.owner)
-        message = f"Booked {booking.profile} from the warm pool{_at_site(change, booking, why)}"
-        lifecycle.tell(change.unit, booking, now, "booked", message, booking.owner)
         return True
 
 

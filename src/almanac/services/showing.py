@@ -15,6 +15,8 @@ from almanac.services.views import BookingView, Progress
 from almanac.storage.rows import ClusterRow
 from almanac.storage.unit import Unit
 
+PROMISED = "promised"
+"""Where the event that makes a booking keeps when it was to be ready."""
 _LIVE = {BookingStatus.BUILDING, BookingStatus.READY}
 
 
@@ -74,6 +76,11 @@ class Showing:
             return None
         found = verdict_of(self._catalogue.profile_or_plain(booking.profile), booking, cluster)
         return found.warning(booking.id) if found.warn_at <= now else None
+
+
+def promise(view: BookingView, now: datetime) -> dict[str, str]:
+    """What the event that makes a booking says of when it is to be ready, for its receipt."""
+    return {PROMISED: (view.eta or max(now, view.start)).isoformat()}
 
 
 def _progress(cluster: ClusterRow) -> Progress:

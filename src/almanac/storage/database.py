@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -16,7 +16,10 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from almanac.storage.engines import StorageTrouble, parse, postgres_engine, sqlite_engine
+from almanac.storage.rows import EventRow
 from almanac.storage.unit import Unit
+
+Follower = Callable[[Unit, Sequence[EventRow]], None]
 
 _MIGRATING = func.pg_advisory_xact_lock(0x616C6D61, 0)
 
@@ -40,6 +43,7 @@ class Database:
         self._trying = stamina.RetryingCaller(attempts=4, timeout=self._patience_s).on(OperationalError)
         # SQLite's writers wait by polling; within this process a lock hands over at once.
         self._turn = threading.Lock()
+        self._follower: Follower | None = None
         if self._sqlite:
             self.engine = sqlite_engine(parsed, self._patience_s)
             self._reader = self.engine.execution_options(almanac_reads=True)
@@ -90,7 +94,17 @@ class Database:
             if site_pool is not None:
                 unit.sites.touch_pool(site_pool)
             yield unit
+            if self._follower is not None and unit.events.pending:
+                self._follower(unit, unit.events.told)
             unit.events.flush()
+
+    def follow(self, follower: Follower) -> None:
+        """Let somebody write what follows from the events of a transaction, in that transaction.
+
+        Args:
+            follower: called just before the commit of every transaction with events; there is one.
+        """
+        self._follower = follower
 
     def close(self) -> None:
         """Close all connections."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import fields
+from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, func, insert, select
 
@@ -14,6 +16,7 @@ _FIELDS = tuple(field.name for field in fields(EventRow) if field.name != "id")
 _ADD = insert(events)
 _FOR_BOOKING = select(events).where(events.c.booking_id == bindparam("booking")).order_by(events.c.id)
 _SINCE = select(events).where(events.c.id > bindparam("after")).order_by(events.c.id).limit(bindparam("at_most"))
+_CHANGES = select(events.c.booking_id, func.count(), func.max(events.c.at)).group_by(events.c.booking_id)
 _LAST_ID = select(func.coalesce(func.max(events.c.id), 0))
 _LOCK = select(func.pg_advisory_xact_lock(0x616C6D61, 1))
 
@@ -45,6 +48,11 @@ class Events(Repository):
         """How many were appended and aren't written yet."""
         return len(self._pending)
 
+    @property
+    def told(self) -> tuple[EventRow, ...]:
+        """What was appended and isn't written yet."""
+        return tuple(self._pending)
+
     def forget(self, kept: int) -> None:
         """Append only the first so many of the pending ones."""
         del self._pending[kept:]
@@ -61,6 +69,17 @@ class Events(Repository):
     def for_booking(self, booking_id: str) -> list[EventRow]:
         """A booking's events, oldest first."""
         return [EventRow(*row) for row in self._rows(_FOR_BOOKING, booking=booking_id)]
+
+    def changes(self, booking_ids: Collection[str], leaving_out: Collection[str]) -> dict[str, tuple[int, datetime]]:
+        """How often something happened to each of these bookings, and when last.
+
+        Args:
+            booking_ids: which bookings; those to which nothing happened are left out.
+            leaving_out: kinds of events that don't count.
+        """
+        of_these = self._among(events.c.booking_id, booking_ids)
+        statement = _CHANGES.where(of_these, events.c.kind.not_in(sorted(leaving_out)))
+        return {booking or "": (count, last) for booking, count, last in self._connection.execute(statement)}
 
     def since(self, event_id: int, limit: int = 1000) -> list[EventRow]:
         """The events after that id (0: from the start), oldest first."""

@@ -275,9 +275,10 @@ class ParticularsRow:
 
     Attributes:
         email: empty if not told.
-        email_confirmed: whether an operator or the institution vouches for it.
+        email_confirmed: whether a mail reached them there, or an operator or the institution vouches for it.
         zone: IANA time zone; empty for the browser's.
         theme: ``light``, ``dark`` or ``system``.
+        muted: kinds of notices that aren't mailed to them, with commas between.
     """
 
     person: str
@@ -286,6 +287,52 @@ class ParticularsRow:
     email_confirmed: bool = False
     zone: str = ""
     theme: str = "system"
+    muted: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FeedRow:
+    """A calendar feed that somebody may read with a secret URL; only the secret's hash is kept.
+
+    Attributes:
+        hash: SHA-256, hex.
+        project: whose bookings it tells; None: its person's own.
+    """
+
+    id: str
+    hash: str = field(repr=False)
+    person: str
+    created_at: datetime
+    project: str | None = None
+    revoked_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeRow:
+    """Something that a person is told, in the portal and perhaps by mail.
+
+    Attributes:
+        key: what happened; of one happening a person is told once.
+        due_at: when its mail is to be tried (again); None: nothing is to be mailed (any more).
+        tries: how often its mail was begun.
+        sent_at: when the mail server took its mail.
+        trouble: why its mail isn't there yet, or never will be.
+        id: given by the database; 0 before.
+    """
+
+    at: datetime
+    person: str
+    key: str
+    kind: str
+    subject: str
+    message: str
+    booking_id: str | None = None
+    read_at: datetime | None = None
+    due_at: datetime | None = None
+    tries: int = 0
+    sent_at: datetime | None = None
+    trouble: str = ""
+    id: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict
 from datetime import datetime
 
@@ -117,6 +118,12 @@ class SignIn(Repository):
         """What somebody says of themselves; empty if nothing."""
         row = self._locked(_PARTICULARS, key=person).one_or_none()
         return ParticularsRow(person) if row is None else ParticularsRow(*row)
+
+    def all_particulars(self, people: Collection[str]) -> dict[str, ParticularsRow]:
+        """What each of these people says of themselves; nothing is locked."""
+        found = self._connection.execute(select(particulars).where(self._among(particulars.c.person, people)))
+        told = {row.person: ParticularsRow(*row) for row in found}
+        return {person: told.get(person) or ParticularsRow(person) for person in people}
 
     def set_particulars(self, row: ParticularsRow) -> None:
         """Write all of it anew."""

@@ -20,6 +20,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     TypedColumns,
+    UniqueConstraint,
     text,
 )
 
@@ -45,6 +46,7 @@ metadata = MetaData(
 # In parentheses, as they are joined with AND. A failed cluster is finished once nothing of it is left (no handle).
 UNFINISHED_CLUSTER = text("(target = 'running' OR handle IS NOT NULL OR phase NOT IN ('gone', 'failed'))")
 GRANT = text("kind = 'grant'")
+MAIL_DUE = text("due_at IS NOT NULL")
 UNFINISHED_LEASE = text("(phase <> 'gone' OR target = 'held')")
 
 
@@ -307,6 +309,32 @@ class _Particulars(TypedColumns):
     email_confirmed: Named[bool]
     zone: Named[str]
     theme: Named[str]
+    muted: Named[str]
+
+
+class _Feeds(TypedColumns):
+    id: Named[str] = Column(primary_key=True)
+    hash: Named[str] = Column(unique=True)
+    person: Named[str] = Column(ForeignKey("people.name"), index=True)
+    created_at: Named[datetime] = Column(UtcDateTime)
+    project: Named[str | None] = Column(ForeignKey("projects.name"))
+    revoked_at: Named[datetime | None] = Column(UtcDateTime)
+
+
+class _Notices(TypedColumns):
+    at: Named[datetime] = Column(UtcDateTime)
+    person: Named[str] = Column(ForeignKey("people.name"))
+    key: Named[str]
+    kind: Named[str]
+    subject: Named[str]
+    message: Named[str]
+    booking_id: Named[str | None]
+    read_at: Named[datetime | None] = Column(UtcDateTime)
+    due_at: Named[datetime | None] = Column(UtcDateTime)
+    tries: Named[int]
+    sent_at: Named[datetime | None] = Column(UtcDateTime)
+    trouble: Named[str]
+    id: Named[int] = Column(Serial, primary_key=True)
 
 
 class _Identities(TypedColumns):
@@ -504,6 +532,17 @@ passwords = Table("passwords", metadata, _Passwords)
 sessions = Table("sessions", metadata, _Sessions)
 
 particulars = Table("particulars", metadata, _Particulars, Index("ix_particulars_email", "email"))
+
+feeds = Table("feeds", metadata, _Feeds)
+
+notices = Table(
+    "notices",
+    metadata,
+    _Notices,
+    UniqueConstraint("person", "key"),
+    Index("ix_notices_of_person", "person", "id"),
+    Index("ix_notices_due", "due_at", sqlite_where=MAIL_DUE, postgresql_where=MAIL_DUE),
+)
 
 identities = Table("identities", metadata, _Identities)
 

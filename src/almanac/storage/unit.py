@@ -12,9 +12,11 @@ from almanac.storage.claims import Claims
 from almanac.storage.clusters import Clusters
 from almanac.storage.demand import Demand
 from almanac.storage.events import Events
+from almanac.storage.feeds import Feeds
 from almanac.storage.leases import Leases
 from almanac.storage.ledger import Ledger
 from almanac.storage.nodes import Nodes
+from almanac.storage.notices import Notices
 from almanac.storage.people import People
 from almanac.storage.plans import Plans
 from almanac.storage.series import AllSeries
@@ -33,8 +35,10 @@ class Unit:
         self.demand = Demand(connection, writing=writing)
         self.leases = Leases(connection, writing=writing)
         self.events = Events(connection, writing=writing)
+        self.feeds = Feeds(connection, writing=writing)
         self.ledger = Ledger(connection, writing=writing)
         self.nodes = Nodes(connection, writing=writing)
+        self.notices = Notices(connection, writing=writing)
         self.people = People(connection, writing=writing)
         self.plans = Plans(connection, writing=writing)
         self.series = AllSeries(connection, writing=writing)

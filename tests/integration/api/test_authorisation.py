@@ -47,6 +47,8 @@ GET    /bookings/{booking}/connection                 401      404    403   200 
 GET    /bookings/{booking}/logs                       401      404    403   200  200      200
 GET    /bookings/{booking}/events                     401      404    200   200  200      200
 GET    /bookings/{booking}/watch                      401      404    200   200  200      200
+GET    /bookings/{booking}/receipt                    401      404    200   200  200      200
+POST   /bookings/{booking}/again                      401      404    201   201  201      403
 POST   /bookings/{booking}/approve                    401      404    403   403  200      200
 POST   /bookings/{booking}/decline                    401      404    403   403  200      200
 GET    /approvals                                     401      200    200   200  200      200
@@ -61,6 +63,10 @@ POST   /waiting                                       401      404    201   201 
 GET    /waiting                                       401      200    200   200  200      200
 GET    /waiting/{waiting}                             401      404    200   200  200      200
 DELETE /waiting/{waiting}                             401      404    403   200  200      200
+GET    /feeds                                         401      200    200   200  200      200
+POST   /feeds                                         401      404    201   201  201      201
+DELETE /feeds/{feed}                                  401      404    404   204  404      404
+GET    /calendars/{secret}.ics                        200      200    200   200  200      200
 GET    /ledger                                        401      404    200   200  200      200
 GET    /plan                                          401      403    403   403  403      200
 POST   /plan/what-if                                  401      403    403   403  403      200
@@ -106,6 +112,7 @@ BODIES = {
         "within": {"start": "2027-03-08T08:00:00Z", "end": "2027-03-12T18:00:00Z"},
         "project": "gaia",
     },
+    "POST /feeds": {"project": "gaia"},
     "POST /people": {"name": "newcomer"},
     "POST /projects": {"name": "newproject"},
 }
@@ -147,6 +154,11 @@ def _token(world: World) -> str:
     return world.app.accounts.create_token(world.caller("owner"), "x", world.clock()).id
 
 
+def _over(world: World) -> str:
+    booking = world.book().id
+    return world.app.bookings.release(world.caller("owner"), booking, world.clock()).id
+
+
 def _session(world: World) -> str:
     with world.app.database.write() as unit:
         return begin(unit, world.caller("owner").person, "password", "Firefox", world.clock()).id
@@ -163,6 +175,7 @@ def _browser(world: World, role: str) -> str:
 PREPARED: dict[str, Callable[[World], str]] = {
     "GET /bookings/{booking}/connection": _running,
     "GET /bookings/{booking}/logs": _running,
+    "GET /bookings/{booking}/receipt": _over,
     "POST /bookings/{booking}/release": lambda world: world.book().id,
     "POST /bookings/{booking}/resize": lambda world: world.book(profile="spark-class", hours_ahead=24).id,
     "POST /bookings/{booking}/approve": lambda world: world.above_limits().id,
@@ -171,6 +184,8 @@ PREPARED: dict[str, Callable[[World], str]] = {
     "{waiting}": lambda world: world.waiting().id,
     "{offer}": lambda world: world.offer().id,
     "{booking}": lambda world: world.book(hours_ahead=24).id,
+    "{feed}": lambda world: world.app.feeds.make(world.caller("owner"), None, world.clock()).id,
+    "{secret}": lambda world: world.app.feeds.make(world.caller("owner"), None, world.clock()).secret,
     "{token}": _token,
     "{session}": _session,
     "{person}": _member,
@@ -188,6 +203,8 @@ def _path(world: World, route: str) -> str:
         "{series}",
         "{waiting}",
         "{booking}",
+        "{feed}",
+        "{secret}",
         "{token}",
         "{session}",
         "{person}",

@@ -14,6 +14,7 @@ from cryptography.fernet import Fernet
 from starlette.testclient import TestClient
 
 from almanac.api.attempts import Attempts
+from almanac.api.routes.feeds import FeedLimits
 from almanac.api.slowdown import FailureLimit
 from almanac.core.catalogue import Above, Profile
 from almanac.core.defaults import built_in_flavors, built_in_profiles, class_seats
@@ -153,6 +154,7 @@ def grow(seed: Seed, directory: Path, http: TestClient) -> Iterator[World]:
         http.app.state.almanac = app
         http.app.state.sign_in_failures = FailureLimit()
         http.app.state.attempts = Attempts(http.app.state.sign_in_failures)
+        http.app.state.feed_limits = FeedLimits()
         http.cookies.clear()
         yield World(app, clock, http, dict(seed.tokens))
 
