@@ -33,6 +33,8 @@ KEPT = ROOT / ".almanac"
 STAMPS = KEPT / "setup"
 LOCK = ROOT / "requirements" / "lock.txt"
 JAVA_LOCK = ROOT / "requirements" / "java.txt"
+BROWSER = ROOT / "requirements" / "browser"
+VENDOR = ROOT / "src" / "almanac" / "portal" / "static" / "vendor"
 DEBIANS = Path("/usr/bin/python3")
 UV = "uv==0.13.9"
 OLDEST_PYTHON = (3, 11)
@@ -157,6 +159,8 @@ NEEDS = (
     Need("util-linux", "clusters can't be started", program("setpriv", "setsid", "unshare")),
     Need("prometheus", "there are no live metrics", program("prometheus", "promtool")),
     Need("prometheus-node-exporter", "live metrics lack the machine's", program("prometheus-node-exporter")),
+    Need("npm", "the portal's pages show nothing live", program("npm")),
+    Need("chromium", "tests in a browser are left out", program("chromium"), goals=("test",)),
     Need("postgresql", "tests on PostgreSQL are left out", has_postgres, goals=("test",)),
     *(
         Need(package, "the real OpenStack can't be started", has_all(*names), OPENSTACK)
@@ -168,6 +172,17 @@ NEEDS = (
     ),
     Need("libfaketime", "tests can't boot machines whose clocks are wrong", has_faketime, goals=("test",)),
 )
+
+
+VENDORED = {
+    "htmx.org/dist/htmx.min.js": "htmx.js",
+    "htmx.org/dist/ext/hx-sse.min.js": "htmx-sse.js",
+    "@event-calendar/build/dist/event-calendar.min.js": "event-calendar.js",
+    "@event-calendar/build/dist/event-calendar.min.css": "event-calendar.css",
+    "uplot/dist/uPlot.iife.min.js": "uplot.js",
+    "uplot/dist/uPlot.min.css": "uplot.css",
+}
+"""What the portal serves of the packages in `requirements/browser`, and as what."""
 
 
 POLICY = Path("/usr/sbin/policy-rc.d")
@@ -291,6 +306,23 @@ class Setup:
             log = _shown(log_of("archive"))
             self.notes.append(f"Spark's class-data archive could not be made, so clusters start slower; see {log}.")
 
+    def browser(self) -> None:
+        """Fetch the portal's browser libraries; without them its pages are plain forms."""
+        modules = KEPT / "browser"
+        modules.mkdir(exist_ok=True)
+        for name in ("package.json", "package-lock.json"):
+            shutil.copy(BROWSER / name, modules / name)
+        quiet = ["--ignore-scripts", "--no-audit", "--no-fund"]
+        if not self._try("browser", ["npm", "ci", "--prefix", str(modules), *quiet]):
+            log = _shown(log_of("browser"))
+            self.notes.append(
+                f"npm could not fetch the portal's browser libraries; nothing on its pages is live; see {log}."
+            )
+            return
+        VENDOR.mkdir(exist_ok=True)
+        for source, target in VENDORED.items():
+            shutil.copy(modules / "node_modules" / source, VENDOR / target)
+
     def _install(self, step: str, *what: str) -> None:
         uv = self._uv()
         if not uv or not self._try(step, [*uv, "pip", "install", *what]):
@@ -380,6 +412,7 @@ def steps(goal: str) -> list[Step]:
         Step("java", "Java", ("debian", "packages"), java),
         Step("project", "Almanac itself", ("packages",), project),
         Step("archive", "Spark's class-data archive", ("java", "project"), java),
+        Step("browser", "browser libraries", ("debian",), (str(ROOT), (BROWSER / "package-lock.json").read_text())),
     ]
 
 
@@ -404,7 +437,7 @@ def digest_of(step: Step) -> str:
 def is_done(step: Step) -> bool:
     """Whether a step was done with the same inputs, and what it made is still there."""
     stamp = stamp_of(step)
-    there = step.name == "debian" or PYTHON.exists()
+    there = {"debian": True, "browser": VENDOR.exists()}.get(step.name, PYTHON.exists())
     return there and stamp.exists() and stamp.read_text() == digest_of(step)
 
 
@@ -451,8 +484,8 @@ def _run_step(setup: Setup, step: Step, show: Progress) -> None:
     notes = len(setup.notes)
     with show.step(step):
         getattr(setup, step.name)()
-    if step.name == "debian" and len(setup.notes) > notes:
-        return  # what couldn't be installed is looked for again next time
+    if step.name in {"debian", "browser"} and len(setup.notes) > notes:
+        return  # what couldn't be had is looked for again next time
     after = next(other for other in steps(setup.goal) if other.name == step.name)  # its inputs as they are now
     stamp_of(step).write_text(digest_of(after))
 

@@ -70,13 +70,18 @@ def has_postgres() -> bool:
     return bool(shutil.which("initdb")) or any(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
 
 
+def has_browser() -> bool:
+    """Whether Chromium and what the portal's pages load are there."""
+    return bool(shutil.which("chromium")) and (ROOT / ".almanac" / "browser" / "node_modules").exists()
+
+
 def has_cloud() -> bool:
     """Whether what OpenStack stands on is installed."""
     return Path("/usr/sbin/mariadbd").exists() and Path("/usr/lib/rabbitmq/bin/rabbitmq-server").exists()
 
 
-NEEDS = {"postgres": has_postgres, "cloud": has_cloud}
-"""Markers of tests that need a server of Debian's."""
+NEEDS = {"postgres": has_postgres, "browser": has_browser, "cloud": has_cloud}
+"""Markers of tests that need a program of Debian's."""
 CLOUD = "cloud"
 """The tier of all tests with this marker, wherever they lie: they share real OpenStacks."""
 

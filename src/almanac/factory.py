@@ -47,6 +47,7 @@ from almanac.services.series import SeriesDesk
 from almanac.services.sessions import Sessions
 from almanac.services.showing import Showing
 from almanac.services.sign_in import SignIn
+from almanac.services.starting import Starting
 from almanac.services.vault import Vault
 from almanac.services.waiting import WaitingList
 from almanac.services.warm import WarmPool
@@ -92,6 +93,7 @@ class Almanac:
     projects: Projects
     ledger: Ledger
     finder: Finder
+    starting: Starting
     bookings: Bookings
     series: SeriesDesk
     waiting: WaitingList
@@ -163,6 +165,7 @@ def compose(
         projects=Projects(database, catalogue.site),
         ledger=Ledger(database),
         finder=finder,
+        starting=Starting(database, catalogue, finder, leads),
         bookings=bookings,
         series=SeriesDesk(database, catalogue, calendars, maker, bookings, wake.set),
         waiting=waiting,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 
 from starlette.datastructures import MutableHeaders
@@ -44,15 +44,25 @@ class Guard:
         max_body: bytes that a request may have.
         streamed: beginnings of paths whose handlers take bodies piece by piece and have limits of their own.
         larger: bytes that a request to a path that begins so may have instead.
+        headers: goes with every answer; what a handler itself set of them stays.
+        tell: makes the answer to what nobody expected.
     """
 
     def __init__(
-        self, app: ASGIApp, max_body: int, streamed: tuple[str, ...] = (), larger: Mapping[str, int] | None = None
+        self,
+        app: ASGIApp,
+        max_body: int,
+        streamed: tuple[str, ...] = (),
+        larger: Mapping[str, int] | None = None,
+        headers: Mapping[str, str] = SECURITY_HEADERS,
+        tell: Callable[[AlmanacError], ASGIApp] = answer,
     ) -> None:
         self._app = app
         self._max_body = max_body
         self._streamed = streamed
         self._larger = larger or {}
+        self._headers = headers
+        self._tell = tell
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -66,7 +76,7 @@ class Guard:
             if message["type"] == "http.response.start":
                 started = True
                 headers = MutableHeaders(scope=message)
-                for name, value in SECURITY_HEADERS.items():
+                for name, value in self._headers.items():
                     headers.setdefault(name, value)
             await send(message)
 
@@ -78,7 +88,7 @@ class Guard:
             log.exception("incident %s: %s %s", incident, scope["method"], _route(scope))
             if started:  # half an answer is out: only a broken connection still tells the client
                 raise
-            await answer(_unexpected(incident))(scope, receive, guarded)
+            await self._tell(_unexpected(incident))(scope, receive, guarded)
 
     def _limited(self, receive: Receive, path: str) -> Receive:
         """``receive``, until it has given more than the limit; then the HTTP error that FastAPI lets through."""

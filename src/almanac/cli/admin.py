@@ -81,7 +81,9 @@ def invite(name: Person, json: Json = False) -> None:
     if json:
         output.as_json(made)
         return
-    output.note(f"Give this to {name}, privately. It works once, with: almanac login {url}")
+    output.note(
+        f"Give this to {name}, privately. It works once, with: almanac login {url}, or in a browser at {url}/sign-in/link"
+    )
     output.plain(made.one_time_token)
 
 

@@ -73,21 +73,34 @@ def _tell_up(
     url = running.url or ""
     token = files.take_first_token()
     person = _signed_in(url, before) if token is None or no_sign_in else sign_in(url, token).person
+    link = _browser_link(url, person) if token is not None and person is not None else None
     if json:
         one_time = {"one_time_token": token} if no_sign_in else {}
-        output.as_json({"url": url, "pid": running.pid, "started": started, "person": person, **one_time})
+        told = {"url": url, "pid": running.pid, "started": started, "person": person, "browser_link": link}
+        output.as_json({**told, **one_time})
         return
     output.say(f"Almanac is up at {url}" if started else f"Almanac is already up at {url}", style="green")
     if token is not None and no_sign_in:
-        output.note("Sign in as its operator with this one-time token: almanac login " + url)
+        where = f"almanac login {url}, or in a browser at {url}/sign-in/link"
+        output.note(f"Sign in as its operator with this one-time token: {where}")
         output.plain(token)
     elif token is not None:
         from almanac.client.credentials import credentials_path
 
         output.say(f"You are signed in as {person}, its operator; the token is in {credentials_path()}.")
+        output.say("In a browser, sign in with this link; it works once:")
+        output.plain(link or "")
     elif person is None:
         output.say(f"You are not signed in here. With a one-time token from an operator: almanac login {url}")
     output.say("What next: almanac profiles, almanac free PROFILE --for 2h, almanac book PROFILE --for 2h --wait")
+
+
+def _browser_link(url: str, person: str) -> str:
+    """A link that lets a browser in once; its token is in the fragment, which browsers keep from servers and logs."""
+    from almanac.client.client import Client
+
+    with Client(url) as client:
+        return f"{url}/sign-in/link#{client.admin.invite(person).one_time_token}"
 
 
 def _signed_in(url: str, before: str | None) -> str | None:

@@ -1,4 +1,4 @@
-"""One process: the HTTP API on a socket, and the loop beside it."""
+"""One process: the portal and the HTTP API on a socket, and the loop beside it."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from types import FrameType
 
 import uvicorn
 
-from almanac.api.app import create_app
 from almanac.core.errors import AlmanacError, Conflict
 from almanac.factory import Almanac, build
 from almanac.loop import Foresight, Loop
+from almanac.portal.app import create_app
 from almanac.server import winding_down
 from almanac.server.files import StateFiles
 from almanac.settings import Settings

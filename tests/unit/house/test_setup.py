@@ -29,11 +29,12 @@ def load(name: str) -> ModuleType:
 def setup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     """scripts/setup.py, with its stamps and its virtual environment elsewhere."""
     module = load("setup")
-    for directory in (tmp_path / "stamps", tmp_path / "venv" / "bin"):
+    for directory in (tmp_path / "stamps", tmp_path / "venv" / "bin", tmp_path / "vendor"):
         directory.mkdir(parents=True)
     monkeypatch.setattr(module, "STAMPS", tmp_path / "stamps")
     monkeypatch.setattr(module, "VENV", tmp_path / "venv")
     monkeypatch.setattr(module, "PYTHON", tmp_path / "venv" / "bin" / "python")
+    monkeypatch.setattr(module, "VENDOR", tmp_path / "vendor")
     monkeypatch.setattr(module, "missing", lambda _goal: [])
     yield module
     sys.modules.pop(module.__name__)
@@ -50,7 +51,7 @@ def finish(setup: ModuleType, goal: str) -> None:
 
 
 def test_everything_is_to_be_done_once(setup: ModuleType) -> None:
-    assert names(setup, "demo") == ["debian", "environment", "packages", "java", "project", "archive"]
+    assert names(setup, "demo") == ["debian", "environment", "packages", "java", "project", "archive", "browser"]
     finish(setup, "demo")
     assert names(setup, "demo") == []
 
@@ -71,6 +72,27 @@ def test_a_removed_environment_is_made_again(setup: ModuleType) -> None:
     finish(setup, "demo")
     setup.PYTHON.unlink()
     assert names(setup, "demo") == ["environment", "packages", "java", "project", "archive"]
+
+
+def test_removed_browser_libraries_are_fetched_again(setup: ModuleType) -> None:
+    finish(setup, "demo")
+    setup.VENDOR.rmdir()
+    assert names(setup, "demo") == ["browser"]
+
+
+def test_without_npm_the_set_up_goes_on_and_looks_again_next_time(
+    setup: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    finish(setup, "demo")
+    setup.VENDOR.rmdir()
+    monkeypatch.setattr(setup, "KEPT", tmp_path)
+    monkeypatch.setattr(setup, "ROOT", tmp_path)
+    monkeypatch.setattr(setup, "steps", lambda _goal: [step])
+    step = setup.Step("browser", "browser libraries", (), ("here",))
+    monkeypatch.setenv("PATH", str(tmp_path / "nowhere"))
+    assert setup.set_up("demo") == 0
+    assert "nothing on its pages is live" in capsys.readouterr().err
+    assert names(setup, "demo") == ["browser"]
 
 
 def test_steps_run_in_their_order_and_are_stamped(setup: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,7 +118,7 @@ def test_a_failure_stops_what_hangs_on_it_and_is_told(setup: ModuleType, monkeyp
     setup.PYTHON.touch()
     with pytest.raises(setup.SetupError, match="the network is down"):
         setup.set_up("demo")
-    assert set(done) <= {"debian", "environment"}
+    assert set(done) <= {"debian", "environment", "browser"}
     assert names(setup, "demo")[0] == "packages"
 
 

@@ -1,0 +1,241 @@
+"""A booking's page: how to use it, where it is on its way, and what can be changed; and the list of all."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime, timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Query
+from fastapi.responses import HTMLResponse, Response
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+from pydantic import BaseModel, Field
+
+from almanac.api import fields
+from almanac.api.dependencies import BookingId
+from almanac.core.bookings import BookingStatus
+from almanac.core.errors import AlmanacError, Conflict
+from almanac.portal import booking_form, streams
+from almanac.portal.booking_form import BookForm
+from almanac.portal.errors import hint_of
+from almanac.portal.reader import Posting, Reader, Reading
+from almanac.portal.timeline import LIVE
+from almanac.portal.views.home import helpers
+from almanac.services.requests import BookingFilter
+from almanac.services.views import BookingView, ConnectionView, ProfileView
+
+router = APIRouter()
+
+LOG_LINES = 200
+_OPEN = frozenset({BookingStatus.OFFERED, BookingStatus.BOOKED, BookingStatus.BUILDING, BookingStatus.READY})
+_STEPS = tuple(timedelta(minutes=minutes) for minutes in (30, 60, 120, 240))
+
+
+class Stale(Conflict):
+    """The page that the form was on shows something that has changed since."""
+
+
+class EndForm(BaseModel):
+    """Another end; ``seen`` is the end that the page showed."""
+
+    until: fields.Instant
+    seen: fields.Instant
+
+
+class SeatsForm(BaseModel):
+    """Another number of seats; ``seen`` is the number that the page showed."""
+
+    seats: Annotated[int, Field(ge=1, le=10_000)]
+    seen: Annotated[int, Field(ge=1, le=10_000)]
+
+
+@router.get("/bookings")
+def bookings(reader: Reading, after: Annotated[str | None, Query(max_length=40, pattern=fields.ID)] = None) -> Response:
+    """What is mine, past and to come."""
+    found, following = reader.app.bookings.list(
+        reader.caller, BookingFilter(mine=True, limit=50, after=after), reader.now
+    )
+    return reader.page("bookings.html", bookings=found, following=following, **helpers())
+
+
+@router.get("/book")
+def form(
+    reader: Reading,
+    profile: Annotated[str, Query(max_length=40)] = "",
+    start: Annotated[str, Query(max_length=40)] = "",
+    seats: Annotated[int, Query(ge=1, le=10_000)] = 1,
+) -> HTMLResponse:
+    """Book for later, for many, or with a name."""
+    offered = _offered(reader)
+    chosen = profile or (offered[0].name if offered else "none")
+    return _form(reader, BookForm(profile=chosen, start=start, seats=seats))
+
+
+@router.post("/book")
+def book(form: Annotated[BookForm, Form()], reader: Posting) -> Response:
+    """Book what the form says; what was typed stays with a refusal."""
+    try:
+        made = reader.app.bookings.book(reader.caller, form.request(reader.times), reader.now, form.key or None)
+    except AlmanacError as error:
+        return _form(reader, form, error)
+    return reader.go(f"/bookings/{made.id}")
+
+
+@router.get("/bookings/{booking}")
+def booking(booking: BookingId, reader: Reading) -> HTMLResponse:
+    """Everything about one booking."""
+    return _show(reader, booking)
+
+
+@router.get("/bookings/{booking}/live", response_class=EventSourceResponse)
+async def live(booking: BookingId, reader: Reading) -> AsyncIterator[ServerSentEvent]:
+    """Its status as it changes, and with it what can be done."""
+
+    def look(now: Reader) -> BookingView:
+        return now.app.bookings.get(now.caller, booking, now.now)
+
+    async for event in streams.live(reader, look, _live, lambda view: view.status is not BookingStatus.READY):
+        yield event
+
+
+@router.get("/bookings/{booking}/log")
+def log(booking: BookingId, reader: Reading) -> HTMLResponse:
+    """The last lines of each of its services' logs."""
+    view = reader.app.bookings.get(reader.caller, booking, reader.now)
+    return reader.page("log.html", booking=view, logs=reader.app.access.logs(reader.caller, booking, None, LOG_LINES))
+
+
+@router.post("/bookings/{booking}/end")
+def move_end(booking: BookingId, form: Annotated[EndForm, Form()], reader: Posting) -> Response:
+    """Extend or shorten; sent twice, it is done once."""
+
+    def change() -> None:
+        view = reader.app.bookings.get(reader.caller, booking, reader.now)
+        if view.end == form.until:
+            return
+        if view.end != form.seen:
+            raise _stale(f"it now ends {reader.times.moment(view.end)}")
+        move = reader.app.changes.extend if form.until > view.end else reader.app.changes.shorten
+        move(reader.caller, booking, reader.now, until=form.until)
+
+    return _changed(reader, booking, change)
+
+
+@router.post("/bookings/{booking}/resize")
+def resize(booking: BookingId, form: Annotated[SeatsForm, Form()], reader: Posting) -> Response:
+    """Another number of seats; the workers follow."""
+
+    def change() -> None:
+        view = reader.app.bookings.get(reader.caller, booking, reader.now)
+        if view.seats == form.seats:
+            return
+        if view.seats != form.seen:
+            raise _stale(f"it now has {view.seats} seats")
+        reader.app.changes.resize(reader.caller, booking, reader.now, form.seats)
+
+    return _changed(reader, booking, change)
+
+
+@router.post("/bookings/{booking}/release")
+def release(booking: BookingId, reader: Posting) -> Response:
+    """Give it back early; files are saved first."""
+    return _changed(reader, booking, lambda: reader.app.bookings.release(reader.caller, booking, reader.now))
+
+
+@router.post("/bookings/{booking}/cancel")
+def cancel(booking: BookingId, reader: Posting) -> Response:
+    """Give it up before it begins."""
+    return _changed(reader, booking, lambda: reader.app.bookings.cancel(reader.caller, booking, reader.now))
+
+
+def _changed(reader: Reader, booking: str, change: Callable[[], object]) -> Response:
+    try:
+        change()
+    except AlmanacError as error:
+        return _show(reader, booking, error)
+    return reader.go(f"/bookings/{booking}")
+
+
+def _stale(fact: str) -> Stale:
+    return Stale(
+        f"The page was out of date: {fact}.", hint="This is how it is now; change it again if you still want to."
+    )
+
+
+def _show(reader: Reader, booking: str, error: AlmanacError | None = None) -> HTMLResponse:
+    view = reader.app.bookings.get(reader.caller, booking, reader.now)
+    events = reader.app.access.events(reader.caller, booking)
+    told = {"error": error, "hint": hint_of(error) if error else ""}
+    return reader.page("booking.html", error.status if error else 200, events=events, **told, **_shown(reader, view))
+
+
+def _live(reader: Reader, view: BookingView, before: BookingView | None) -> str:
+    """The status, and where that changed what can be done, those forms too."""
+    actions = before is not None and (before.status, before.end, before.seats) != (view.status, view.end, view.seats)
+    return reader.render("_live.html", with_actions=actions, **_shown(reader, view))
+
+
+def _shown(reader: Reader, view: BookingView) -> dict[str, object]:
+    """What the templates of a booking know."""
+    owns = reader.caller.owns(view.project, view.owner)
+    is_open = owns and view.status in _OPEN
+    return {
+        "booking": view,
+        "owns": owns,
+        "is_open": is_open,
+        "is_live": view.status in LIVE,
+        "begun": view.start <= reader.now,
+        "connection": _connection(reader, view) if owns else None,
+        "ends": _ends(reader, view) if is_open else [],
+        "most_seats": _most_seats(reader, view),
+        **helpers(),
+    }
+
+
+def _connection(reader: Reader, view: BookingView) -> ConnectionView | None:
+    if view.status is not BookingStatus.READY:
+        return None
+    try:
+        return reader.app.access.connection(reader.caller, view.id, reader.now)
+    except AlmanacError:  # it ended between the two looks
+        return None
+
+
+def _ends(reader: Reader, view: BookingView) -> list[tuple[datetime, str]]:
+    """Ends to choose from, with what each means: later ones as far as there is room, and earlier ones."""
+    try:
+        reach = reader.app.changes.extension(reader.caller, view.id, reader.now).until
+    except AlmanacError:
+        reach = None
+    later = [view.end + step for step in _STEPS if reach is not None and view.end + step <= reach]
+    if reach is not None and reach > view.end and (not later or later[-1] < reach) and len(later) < len(_STEPS):
+        later.append(reach)
+    soonest = max(view.start, reader.now) + timedelta(minutes=5)
+    earlier = [view.end - step for step in _STEPS if view.end - step >= soonest]
+    length = reader.times.length
+    return [(end, f"{length(end - view.end)} later") for end in later] + [
+        (end, f"{length(view.end - end)} earlier") for end in earlier
+    ]
+
+
+def _most_seats(reader: Reader, view: BookingView) -> int:
+    return next((one.max_seats for one in reader.app.catalogue.profiles(reader.now) if one.name == view.profile), 1)
+
+
+def _offered(reader: Reader) -> list[ProfileView]:
+    return [profile for profile in reader.app.catalogue.profiles(reader.now) if profile.sites]
+
+
+def _form(reader: Reader, form: BookForm, error: AlmanacError | None = None) -> HTMLResponse:
+    offered = _offered(reader)
+    longest = max((profile.max_duration for profile in offered), default=booking_form.USUAL)
+    return reader.page(
+        "book.html",
+        error.status if error else 200,
+        form=form,
+        choices=sorted({*booking_form.lengths(longest), form.lasts}),
+        profiles=offered,
+        projects=booking_form.projects_of(reader.caller),
+        refusal=booking_form.told(error) if error else None,
+        **helpers(),
+    )

@@ -1,0 +1,95 @@
+"""The home page: what could be started now, and what is mine."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Form
+from fastapi.responses import HTMLResponse, Response
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+
+from almanac.core.bookings import BookingStatus
+from almanac.core.errors import AlmanacError
+from almanac.portal import booking_form, streams
+from almanac.portal.booking_form import BookForm, Told
+from almanac.portal.reader import Posting, Reader, Reading
+from almanac.portal.timeline import LIVE, WORDS, sentence, steps
+from almanac.services.requests import BookingFilter
+from almanac.services.views import BookingView
+
+router = APIRouter()
+
+MOST_SHOWN = 12
+_BUSY = frozenset({BookingStatus.BUILDING, BookingStatus.ENDING})
+
+
+@router.get("/")
+def home(reader: Reading) -> HTMLResponse:
+    """Start something, or go on with what is mine."""
+    return show(reader)
+
+
+@router.post("/start")
+def start(form: Annotated[BookForm, Form()], reader: Posting) -> Response:
+    """Book what a card or a refusal's button says; a refusal is told in the card."""
+    try:
+        made = reader.app.bookings.book(reader.caller, form.request(reader.times), reader.now, form.key or None)
+    except AlmanacError as error:
+        return _refused(reader, form, error)
+    return reader.go(f"/bookings/{made.id}")
+
+
+@router.get("/platforms", response_class=EventSourceResponse)
+async def platforms(reader: Reading) -> AsyncIterator[ServerSentEvent]:
+    """My platforms as they change."""
+    async for event in streams.live(reader, mine, _platforms, lambda found: any(one.status in _BUSY for one in found)):
+        yield event
+
+
+def show(
+    reader: Reader, refusal: Told | None = None, refused: BookForm | None = None, status: int = 200
+) -> HTMLResponse:
+    """The page; with a refusal, which is told in the card that it is about."""
+    projects = booking_form.projects_of(reader.caller)
+    payer = refused.project if refused and refused.project else (projects[0] if projects else None)
+    starts = reader.app.starting.starts(reader.caller, booking_form.USUAL, reader.now, payer)
+    return reader.page(
+        "home.html",
+        status,
+        starts=starts,
+        platforms=mine(reader),
+        projects=projects,
+        refusal=refusal,
+        form=refused,
+        **helpers(),
+    )
+
+
+def mine(reader: Reader) -> list[BookingView]:
+    """What is mine and not over, by start."""
+    wanted = BookingFilter(mine=True, statuses=LIVE, limit=MOST_SHOWN)
+    return reader.app.bookings.list(reader.caller, wanted, reader.now)[0]
+
+
+def helpers() -> dict[str, object]:
+    """What templates about bookings call."""
+    return {
+        "words": WORDS,
+        "steps": steps,
+        "sentence": sentence,
+        "lengths": booking_form.lengths,
+        "preset": booking_form.preset,
+        "new_key": booking_form.new_key,
+    }
+
+
+def _platforms(reader: Reader, found: list[BookingView], _: object) -> str:
+    return reader.render("_platforms.html", platforms=found, **helpers())
+
+
+def _refused(reader: Reader, form: BookForm, error: AlmanacError) -> HTMLResponse:
+    refusal = booking_form.told(error)
+    if reader.htmx:
+        return reader.page("_refusal.html", error.status, refusal=refusal, form=form, **helpers())
+    return show(reader, refusal, form, error.status)

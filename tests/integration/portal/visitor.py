@@ -1,0 +1,84 @@
+"""A person's browser, as far as pages and forms go: what is in a page's forms is what it sends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+
+from tests.integration.api.world import World
+
+from almanac.services.sessions import begin
+
+
+@dataclass
+class SeenForm:
+    """A form of a page: where it goes, and what it sends if nobody types."""
+
+    action: str
+    fields: dict[str, str] = field(default_factory=dict)
+
+
+class _Forms(HTMLParser):
+    """Collects forms: inputs, and of each select the chosen (else the first) option."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.forms: list[SeenForm] = []
+        self._select = ""
+        self._open = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        told = {name: value or "" for name, value in attrs}
+        if tag == "form":
+            self.forms.append(SeenForm(told.get("action", "")))
+            self._open = True
+        elif not self._open:
+            return
+        elif tag == "input" and "name" in told:
+            self.forms[-1].fields[told["name"]] = told.get("value", "")
+        elif tag == "select":
+            self._select = told.get("name", "")
+        elif tag == "option" and ("selected" in told or self._select not in self.forms[-1].fields):
+            self.forms[-1].fields[self._select] = told.get("value", "")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "form":
+            self._open = False
+
+
+def forms(text: str) -> list[SeenForm]:
+    """The forms of a page."""
+    parser = _Forms()
+    parser.feed(text)
+    return parser.forms
+
+
+@dataclass
+class Visitor:
+    """Somebody's browser."""
+
+    world: World
+
+    def signed_in(self, role: str) -> Visitor:
+        """With a session of somebody in a role."""
+        person = self.world.caller(role).person
+        with self.world.app.database.write() as unit:
+            unit.people.get_person(person)
+            new = begin(unit, person, "password", "a browser of tests", self.world.clock())
+        self.world.http.cookies.set("almanac_session", new.cookie)
+        return self
+
+    def see(self, path: str, **options: object):
+        """Look at a page, as a browser does."""
+        headers = {"Accept": "text/html", **options.pop("headers", {})}
+        return self.world.http.get(path, headers=headers, follow_redirects=False, **options)
+
+    def form(self, path: str, action: str, **having: str) -> SeenForm:
+        """The first form of a page that goes there and has these values."""
+        found = [one for one in forms(self.see(path).text) if one.action == action]
+        return next(one for one in found if having.items() <= one.fields.items())
+
+    def send(self, form: SeenForm, headers: dict[str, str] | None = None, **typed: str):
+        """Send a form, with what is typed into it."""
+        sent = form.fields | typed
+        return self.world.http.post(form.action, data=sent, headers=headers, follow_redirects=False)

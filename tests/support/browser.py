@@ -1,0 +1,70 @@
+"""A real Chromium for tests of the portal, and what axe-core says about the page that it shows."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[2]
+AXE = ROOT / ".almanac" / "browser" / "node_modules" / "axe-core" / "axe.min.js"
+WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
+PICTURES = os.environ.get("ALMANAC_TEST_PICTURES", "")
+"""A directory for a picture of every page that a test has looked at; empty for none."""
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """The system's Chromium, without a window."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--disable-dev-shm-usage"])
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@contextmanager
+def visiting(browser: Browser, url: str, **how: Any) -> Iterator[Page]:
+    """A page in a profile of its own; what its scripts complain about fails the test."""
+    context: BrowserContext = browser.new_context(
+        base_url=url, **{"viewport": WIDE, "timezone_id": "Europe/Madrid"} | how
+    )
+    context.set_default_timeout(15_000)
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("console", lambda said: complaints.append(said.text) if "Content Security Policy" in said.text else None)
+    try:
+        yield page
+        assert complaints == []
+    finally:
+        context.close()
+
+
+def seen(page: Page, name: str) -> None:
+    """Keep a picture of the page, where somebody asked for pictures."""
+    if PICTURES:
+        page.screenshot(path=Path(PICTURES) / f"{name}.png", full_page=True)
+
+
+def barriers(page: Page) -> list[str]:
+    """What axe-core finds serious or critical on the page."""
+    page.evaluate(AXE.read_text())  # as the debugger does, past the page's policy on scripts
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    return [
+        f"{one['id']}: {node['html'][:160]} {node.get('failureSummary', '')[:200]}"
+        for one in found["violations"]
+        if one["impact"] in {"serious", "critical"}
+        for node in one["nodes"][:3]
+    ]
+
+
+def too_wide(page: Page) -> int:
+    """Pixels by which the page is wider than its window; nobody likes to scroll sideways."""
+    return int(page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
