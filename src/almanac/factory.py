@@ -51,6 +51,7 @@ from almanac.services.starting import Starting
 from almanac.services.vault import Vault
 from almanac.services.waiting import WaitingList
 from almanac.services.warm import WarmPool
+from almanac.services.wishes import Wishes
 from almanac.settings import Settings
 from almanac.siting import Sites, built_in, shapes, storage_of
 from almanac.storage.database import Database
@@ -147,7 +148,9 @@ def compose(
     finder = Finder(catalogue, calendars, leads, chooser)
     showing = Showing(catalogue, leads)
     maker = Maker(catalogue, calendars, warm, carrying, finder, showing, rules)
-    bookings = Bookings(database, catalogue, calendars, maker, showing, rules, wake.set)
+    bookings = Bookings(
+        database, catalogue, calendars, maker, showing, Wishes(database, catalogue, finder), rules, wake.set
+    )
     waiting = WaitingList(database, catalogue, calendars, finder, maker, rules, wake.set)
     duties = Duties(database, catalogue, calendars, warm, carrying, waiting.look)
     history = DemandHistory(database, catalogue)

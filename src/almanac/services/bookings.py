@@ -20,6 +20,7 @@ from almanac.services.requests import BookingFilter, BookingRequest, spoken
 from almanac.services.rules import Rules
 from almanac.services.showing import Showing, promise
 from almanac.services.views import BookingView
+from almanac.services.wishes import Wishes
 from almanac.storage.database import Database
 from almanac.storage.unit import Unit
 
@@ -36,6 +37,7 @@ class Bookings:
         calendars: Calendars,
         maker: Maker,
         showing: Showing,
+        wishes: Wishes,
         rules: Rules,
         notify: Callable[[], None],
     ) -> None:
@@ -44,6 +46,7 @@ class Bookings:
         self._calendars = calendars
         self._maker = maker
         self._showing = showing
+        self._wishes = wishes
         self._rules = rules
         self._notify = notify
 
@@ -62,16 +65,19 @@ class Bookings:
             NoCapacity: no site has room; ``details['refusal']`` says what is short and what would fit.
             QuotaExceeded, BadWindow, BadRequest, UnknownProfile, NotFound, Forbidden, SiteTrouble: as they say.
         """
-        made = self._repeated(caller, key, now)
-        if made is None:
-            try:
-                made = self._maker.make(caller, request, now, key=key)
-            except AlmanacError:
-                made = self._repeated(caller, key, now)
-                if made is None:  # otherwise it met what its own twin, sent at the same time, had just taken
-                    raise
+        with self._wishes.noting(caller, request, now):
+            made = self._repeated(caller, key, now) or self._made(caller, request, now, key)
         self._notify()
         return made
+
+    def _made(self, caller: Caller, request: BookingRequest, now: datetime, key: str | None) -> BookingView:
+        try:
+            return self._maker.make(caller, request, now, key=key)
+        except AlmanacError:
+            made = self._repeated(caller, key, now)
+            if made is None:  # otherwise it met what its own twin, sent at the same time, had just taken
+                raise
+            return made
 
     def offer(self, caller: Caller, request: BookingRequest, now: datetime) -> BookingView:
         """Hold a concrete answer to a request until it expires; ``accept`` makes it a booking.
@@ -79,7 +85,8 @@ class Bookings:
         Raises:
             NoCapacity and the rest: as ``book``.
         """
-        return self._maker.make(caller, request, now, held_for=self._rules.offer_held_for)
+        with self._wishes.noting(caller, request, now):
+            return self._maker.make(caller, request, now, held_for=self._rules.offer_held_for)
 
     def accept(self, caller: Caller, booking_id: str, now: datetime) -> BookingView:
         """Make an offer a booking.

@@ -76,7 +76,7 @@ class Change:
     Attributes:
         unit: the database transaction; the pool is touched.
         capacity: the site's capacity.
-        calendar: firm claims as of this transaction; look, but change it only through ``without``.
+        calendar: firm claims as of this transaction; look, but change it only through ``without`` and ``beside``.
     """
 
     def __init__(self, unit: Unit, kept: _Kept) -> None:
@@ -112,6 +112,17 @@ class Change:
         finally:
             for claim in claims:
                 self.calendar.add(claim)
+
+    @contextmanager
+    def beside(self, claims: Sequence[Claim]) -> Iterator[Calendar]:
+        """The calendar as if these claims stood in it, too."""
+        for claim in claims:
+            self.calendar.add(claim)
+        try:
+            yield self.calendar
+        finally:
+            for claim in claims:
+                self.calendar.remove(claim)
 
 
 class Joint:

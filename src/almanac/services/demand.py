@@ -7,7 +7,7 @@ short write an hour, and reading them is reading rows of numbers.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -16,6 +16,7 @@ import numpy as np
 from almanac.core.bookings import Booking
 from almanac.core.demand_hours import DemandHour, Kind, Use, by_the_hour, floor_hour, places
 from almanac.core.errors import BadRequest
+from almanac.core.unmet import Got, Want, left_wanting
 from almanac.core.windows import Window
 from almanac.forecasting.forecast import MEMORY
 from almanac.forecasting.series import HOUR, Series
@@ -24,6 +25,7 @@ from almanac.services.catalogue import Catalogue
 from almanac.services.names import checked_name
 from almanac.storage.database import Database
 from almanac.storage.rows import DemandSpanRow, PeakRow
+from almanac.storage.unit import Unit
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +65,8 @@ class DemandHistory:
             if until > span.until:
                 within = Window(span.until, until)
                 used = unit.bookings.used(within, span.until - self._longest())
-                hours = by_the_hour(map(self._use, used), within)
+                unmet = left_wanting(_wants(unit, within, self._catalogue), map(_got, used))
+                hours = by_the_hour([*map(self._use, used), *map(self._unmet, unmet)], within)
             else:
                 hours = []
         with self._database.write() as unit:
@@ -86,6 +89,10 @@ class DemandHistory:
         end = min(booking.ended_at or booking.window.end, booking.window.end)
         window = Window(booking.window.start, end)
         return Use(booking.profile, places(1 + booking.workers, smallest), booking.created_at, window)
+
+    def _unmet(self, want: Want) -> Use:
+        smallest = 1 + self._catalogue.profile_or_plain(want.profile).workers_for(1)
+        return Use(want.profile, places(1 + want.workers, smallest), want.asked_at, want.window)
 
     # --- traces ---
 
@@ -201,6 +208,22 @@ class DemandHistory:
         if own:
             total.add(_one(own, rows, gaps), end)
         return total.series()
+
+
+def _wants(unit: Unit, within: Window, catalogue: Catalogue) -> Iterator[Want]:
+    """What was refused, and what waits for as long as it would last, or until it waits no more."""
+    for wish in unit.demand.wishes(within):
+        yield Want(wish.person, wish.profile, wish.workers, wish.asked_at, wish.window)
+    for entry in unit.waiting.wanted(within):
+        end = min(entry.within.start + entry.duration, entry.closed_at or entry.within.end)
+        if end > entry.within.start:
+            workers = catalogue.profile_or_plain(entry.profile).workers_for(entry.seats)
+            window = Window(entry.within.start, end)
+            yield Want(entry.owner, entry.profile, workers, entry.asked_at, window)
+
+
+def _got(booking: Booking) -> Got:
+    return Got(booking.owner, booking.profile, booking.created_at, booking.window.start)
 
 
 def _first(begun: datetime | None, now: datetime) -> DemandSpanRow:

@@ -92,6 +92,7 @@ class Maker:
                 if found is None:
                     choice = choice.refused(site, NO_ROOM)
                     continue
+                found = self._sparing(change, found, profile, now)
                 draft = Booking(
                     id=new_id(caller.person, key or ""),
                     project=project,
@@ -130,6 +131,16 @@ class Maker:
         candidate = self._finder.candidate(site, profile, calendar, now)
         soonest = max(start, now + candidate.lead_time)
         return earliest(candidate, Request(request.seats, request.duration), start, now, not_after=soonest)
+
+    def _sparing(self, change: Change, found: Offer, profile: Profile, now: datetime) -> Offer:
+        """The same on hosts where nothing has to give way for it, if there are such."""
+        giving = change.unit.claims.giving_way(found.site, found.claim_window)
+        if not giving:
+            return found
+        groups = profile.groups(found.seats, self._catalogue.flavors(found.site, now))
+        with change.beside(giving) as everything:
+            placed = everything.place(groups, found.claim_window)
+        return found if placed is None else replace(found, placements=placed)
 
     def _write(self, change: Change, booking: Booking, found: Offer, why: str, now: datetime) -> BookingView:
         """In one transaction: check quotas, take a warm cluster or the place, write everything.

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, delete, insert, or_, select
 
-from almanac.core.resources import Claim, Resources
+from almanac.core.resources import Claim, Holder, Resources
 from almanac.core.windows import Window
 from almanac.storage.repository import AnyRow, Repository
 from almanac.storage.tables import claims
@@ -22,6 +22,16 @@ _FOR_HOLDER = select(claims).where(_C.holder_id == bindparam("holder")).order_by
 _CURRENT = (
     select(claims)
     .where(_C.site == bindparam("site"), _C.window_end > _NOW, or_(_C.expires_at.is_(None), _C.expires_at > _NOW))
+    .order_by(_C.id)
+)
+_GIVING_WAY = (
+    select(claims)
+    .where(
+        _C.site == bindparam("site"),
+        _C.holder.in_([holder for holder in Holder if holder.gives_way]),
+        _C.window_end > bindparam("start", type_=UtcDateTime()),
+        _C.window_start < bindparam("end", type_=UtcDateTime()),
+    )
     .order_by(_C.id)
 )
 
@@ -47,6 +57,11 @@ class Claims(Repository):
     def current(self, site: str, now: datetime) -> list[Claim]:
         """A site's claims that haven't ended, without offers that have expired."""
         return [_claim(row) for row in self._rows(_CURRENT, site=site, now=now)]
+
+    def giving_way(self, site: str, within: Window) -> list[Claim]:
+        """A site's claims that give way to bookings and share an instant with a window."""
+        found = self._rows(_GIVING_WAY, site=site, start=within.start, end=within.end)
+        return [_claim(row) for row in found]
 
     def for_holder(self, holder_id: str) -> list[Claim]:
         """A holder's claims, in the order they were added."""

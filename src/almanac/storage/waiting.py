@@ -12,12 +12,24 @@ from almanac.core.waiting import Waiting
 from almanac.core.windows import Window
 from almanac.storage.repository import AnyRow, Repository, by_key
 from almanac.storage.tables import waiting
+from almanac.storage.types import UtcDateTime
+
+Found = list[Waiting]  # inside the class, ``list`` is the method
 
 _C = waiting.c
 _ADD = insert(waiting)
 _BY_ID = by_key(waiting)
 _REPLACE = update(waiting).where(_C.id == bindparam("key"))
 _OPEN = select(waiting).where(_C.closed_at.is_(None)).order_by(_C.turn_at, _C.asked_at, _C.id)
+_WANTED = (
+    select(waiting)
+    .where(
+        _C.window_start < bindparam("end", type_=UtcDateTime()),
+        _C.window_end > bindparam("start", type_=UtcDateTime()),
+        or_(_C.closed_at.is_(None), _C.closed_at > bindparam("start", type_=UtcDateTime())),
+    )
+    .order_by(_C.asked_at, _C.id)
+)
 _LATEST = 100
 
 
@@ -45,6 +57,10 @@ class Line(Repository):
     def open(self) -> list[Waiting]:
         """All that are in the line, in the order of their turns."""
         return [_waiting(row) for row in self._rows(_OPEN)]
+
+    def wanted(self, within: Window) -> Found:
+        """Those whose window shares an instant with this one, and who waited then; the oldest first."""
+        return [_waiting(row) for row in self._rows(_WANTED, start=within.start, end=within.end)]
 
     def list(self, *, owner: str | None = None, projects: Collection[str] | None = None) -> list[Waiting]:
         """Those of a person, or of some projects, or all: the open ones and the latest others, by turn."""

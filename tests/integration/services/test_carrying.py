@@ -115,6 +115,15 @@ def test_a_walk_in_of_another_size_is_placed_as_ever(rig) -> None:
     assert f"l-{booked.id[2:]}" in at_site(rig)
 
 
+def test_a_booking_goes_where_nothing_has_to_give_way_for_it(rig) -> None:
+    wanted(rig, place(end=8))
+    run(rig, 3)
+    before = at_site(rig)["l-one"]
+    book(rig, start=T0 + HOUR)
+    run(rig, 3)
+    assert at_site(rig)["l-one"] == before
+
+
 def test_a_firm_booking_always_wins(rig) -> None:
     wanted(rig, place("l-one"), place("l-two"), place("l-three"))
     run(rig, 3)

@@ -9,11 +9,13 @@ import pytest
 from tests.support.rig import ADA, MINUTE, T0, Rig
 
 from almanac.core.demand_hours import Kind
-from almanac.core.errors import BadRequest, Forbidden, UnknownProfile
+from almanac.core.errors import BadRequest, Forbidden, NoCapacity, NotOffered, UnknownProfile
+from almanac.core.windows import Window
 from almanac.forecasting.series import HOUR, Series
-from almanac.services.caller import Caller
+from almanac.services.caller import Caller, Role
 from almanac.services.demand import DemandHistory
 from almanac.services.requests import BookingRequest
+from almanac.services.waiting import WaitRequest
 
 OPERATOR = Caller("op", operator=True)
 
@@ -80,6 +82,66 @@ def test_while_nobody_looked_nothing_is_known(rig, history) -> None:
     rig.clock.advance(2 * HOUR)
     live(rig, history, 2)
     assert history.peaks("spark", Kind.WALK_IN, rig.clock()).known.tolist() == [True, False, False, False, True]
+
+
+def others(rig: Rig, count: int, hours: float = 3) -> None:
+    """Fill the site."""
+    for _ in range(count):
+        book(rig, hours)
+
+
+def walked(rig: Rig, history: DemandHistory) -> list[float]:
+    return history.peaks("spark", Kind.WALK_IN, rig.clock()).values.tolist()
+
+
+def test_who_is_refused_wanted_something_and_once_however_often_they_ask(rig, history) -> None:
+    history.record(rig.clock())
+    others(rig, 3)
+    bea = Caller("bea", roles={"gaia": Role.MEMBER})
+    request = BookingRequest("spark", HOUR, site="sky")
+    for _ in range(3):
+        with pytest.raises(NoCapacity):
+            rig.app.bookings.book(bea, request, rig.clock())
+        with pytest.raises(NoCapacity):
+            rig.app.bookings.offer(bea, request, rig.clock())
+        rig.clock.advance(MINUTE)
+    live(rig, history, 2)
+    assert walked(rig, history)[0] == 4
+
+
+def test_a_drained_site_takes_nothing_from_demand(rig, history) -> None:
+    history.record(rig.clock())
+    rig.app.catalogue.set_drained("sky", rig.clock())
+    with pytest.raises(NotOffered):
+        book(rig, 1)
+    rig.app.catalogue.set_drained("sky", None)
+    rig.clock.advance(30 * MINUTE)
+    history.record(rig.clock())
+    rig.clock.advance(5 * MINUTE)
+    book(rig, 1)
+    live(rig, history, 1)
+    assert walked(rig, history)[0] == 1
+
+
+def test_what_no_site_will_ever_have_is_no_demand(rig, history) -> None:
+    with pytest.raises(NoCapacity):
+        book(rig, 1, seats=6, start=None) and book(rig, 1, seats=6)
+    with rig.app.database.read() as unit:
+        wanted = unit.demand.wishes(Window.lasting(T0, HOUR))
+    assert [wish.workers for wish in wanted] == [3]  # it fits while nobody is there
+    with rig.app.database.write() as unit:
+        assert not unit.demand.wish(wanted[0])
+
+
+def test_who_waits_wants_it_until_they_get_it(rig, history) -> None:
+    history.record(rig.clock())
+    others(rig, 3, hours=2)
+    wait = WaitRequest("spark", 2 * HOUR, Window.lasting(T0, 12 * HOUR), site="sky")
+    entry = rig.app.waiting.wait(ADA, wait, rig.clock())
+    live(rig, history, 1)
+    rig.app.waiting.withdraw(ADA, entry.id, rig.clock())
+    live(rig, history, 1)
+    assert walked(rig, history) == [4, 0]  # the others never came, and were let go of
 
 
 def test_a_short_restart_is_no_outage(rig, history) -> None:
