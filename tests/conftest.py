@@ -28,17 +28,19 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_itemcollected(item: pytest.Item) -> None:
     """Spread a tier's tests over processes so that no process starts twice what its neighbour has.
 
     With ``--dist loadgroup`` a module's tests stay together, as they share what it starts; those marked ``alone`` go
-    wherever there is time; those in the unlucky cloud share it. Long groups come first, so that none is begun last.
+    wherever there is time; those in the unlucky cloud share it.
     """
-    for item in items:
-        unlucky = "unlucky_cloud" in getattr(item, "fixturenames", ())
-        if unlucky or not item.get_closest_marker("alone"):
-            item.add_marker(pytest.mark.xdist_group("unlucky" if unlucky else str(item.path)))
+    unlucky = "unlucky_cloud" in getattr(item, "fixturenames", ())
+    if unlucky or not item.get_closest_marker("alone"):
+        item.add_marker(pytest.mark.xdist_group("unlucky" if unlucky else item.path.stem))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long groups come first, so that none is begun last."""
     items.sort(key=_turn)
 
 
