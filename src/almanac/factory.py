@@ -47,6 +47,7 @@ from almanac.services.series import SeriesDesk
 from almanac.services.sessions import Sessions
 from almanac.services.showing import Showing
 from almanac.services.sign_in import SignIn
+from almanac.services.standby import Standby
 from almanac.services.starting import Starting
 from almanac.services.vault import Vault
 from almanac.services.waiting import WaitingList
@@ -143,7 +144,11 @@ def compose(
     calendars = Calendars(database, catalogue)
     leads = Leads(database, catalogue)
     chooser = Chooser(database, catalogue, rules)
-    warm = WarmPool(database, catalogue, calendars, chooser)
+    history = DemandHistory(database, catalogue)
+    dials = _dials(database, catalogue, rules.plan)
+    turned, enabled = lambda: dials.now().dials, rules.plan is not None
+    standby = Standby(database, history, leads, turned if enabled else None)
+    warm = WarmPool(database, catalogue, calendars, chooser, standby)
     carrying = Carrying(database, catalogue, calendars)
     finder = Finder(catalogue, calendars, leads, chooser)
     showing = Showing(catalogue, leads)
@@ -153,10 +158,7 @@ def compose(
     )
     waiting = WaitingList(database, catalogue, calendars, finder, maker, rules, wake.set)
     duties = Duties(database, catalogue, calendars, warm, carrying, waiting.look)
-    history = DemandHistory(database, catalogue)
-    dials = _dials(database, catalogue, rules.plan)
-    planning = Planning(database, catalogue, leads, history, lambda: dials.now().dials)
-    enabled = rules.plan is not None
+    planning = Planning(database, catalogue, leads, history, turned)
     return Almanac(
         database=database,
         catalogue=catalogue,

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from almanac.core.bookings import Booking, Phase
 from almanac.core.capacity import Calendar
-from almanac.core.catalogue import claims_for, name_nodes
+from almanac.core.catalogue import Profile, claims_for, name_nodes
 from almanac.core.errors import AlmanacError
 from almanac.core.plan_places import Place
 from almanac.core.ports import Limits, PlacedNode
@@ -108,6 +108,30 @@ class Carrying:
         """Make a place a booking's, in the booking's own transaction; ``lifecycle.confirm`` does the lease."""
         unit.claims.remove(taken.lease.holder_id)
         unit.plans.drop(taken.lease.holder_id)
+
+    @staticmethod
+    def lend(change: Change, room: Calendar, site: str, profile: Profile, window: Window) -> Held | None:
+        """A held place for a cluster that is to stand ready over a window, as far as the place can be prolonged to it.
+
+        Args:
+            change: the transaction.
+            room: everything that is claimed, places included.
+            site: where.
+            profile: whose cluster.
+            window: from now until it would be too old.
+        """
+        unit, limits = change.unit, change.capacity.limits
+        of_profile = {place.id for place in unit.plans.places(profile.name) if place.bought}
+        for lease in unit.leases.planned(site):
+            if lease.holder_id not in of_profile or lease.phase is not Phase.READY or lease.window.start > window.start:
+                continue
+            claims = unit.claims.for_holder(lease.holder_id)
+            longer = limits.extendable and bool(claims) and lease.window.end < window.end
+            end = room.latest_end(claims, window.end) if longer else lease.window.end
+            if claims and end - window.start >= profile.max_duration:
+                shown = [replace(claim, window=Window(lease.window.start, end)) for claim in claims]
+                return Held(lease, load_nodes(lease.order), shown)
+        return None
 
     def _adjust_site(self, change: Change, site: str, now: datetime) -> None:
         unit, capacity = change.unit, change.capacity

@@ -7,7 +7,7 @@ short write an hour, and reading them is reading rows of numbers.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -192,6 +192,13 @@ class DemandHistory:
 
     def peaks(self, profile: str, kind: Kind, now: datetime) -> Series:
         """The most places at once in each hour, as far back as a forecast looks, until the last hour that is over."""
+        return self._told(profile, kind, now, lambda row: row.peak)
+
+    def arrivals(self, profile: str, kind: Kind, now: datetime) -> Series:
+        """Places begun in each hour, likewise; of a trace that tells only of places at once, those."""
+        return self._told(profile, kind, now, lambda row: row.arrivals)
+
+    def _told(self, profile: str, kind: Kind, now: datetime, of: Callable[[PeakRow], int]) -> Series:
         since = floor_hour(now) - MEMORY * HOUR
         with self._database.read() as unit:
             spans = [s for s in unit.demand.spans().values() if s.profile in {"", profile} and s.until > since]
@@ -204,9 +211,9 @@ class DemandHistory:
         for span in spans:
             if span.source != OWN:
                 cut = own.start if own else end
-                total.add(_one(span, rows, gaps), cut)
+                total.add(_one(span, rows, gaps, of), cut)
         if own:
-            total.add(_one(own, rows, gaps), end)
+            total.add(_one(own, rows, gaps, of), end)
         return total.series()
 
 
@@ -232,13 +239,15 @@ def _first(begun: datetime | None, now: datetime) -> DemandSpanRow:
     return DemandSpanRow(OWN, "", start, start, now)
 
 
-def _one(span: DemandSpanRow, rows: Iterable[PeakRow], gaps: Iterable[tuple[str, Window]]) -> Series:
+def _one(
+    span: DemandSpanRow, rows: Iterable[PeakRow], gaps: Iterable[tuple[str, Window]], of: Callable[[PeakRow], int]
+) -> Series:
     """A source's own series."""
     hours = (span.until - span.start) // HOUR
     values = np.zeros(hours)
     for row in rows:
         if row.source == span.source:
-            values[(row.hour - span.start) // HOUR] = row.peak
+            values[(row.hour - span.start) // HOUR] = of(row)
     series = Series(span.start, values, np.ones(hours, np.bool_))
     return series.without(gap for source, gap in gaps if source == span.source)
 

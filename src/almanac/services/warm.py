@@ -15,14 +15,17 @@ from datetime import datetime, timedelta
 from almanac.core.bookings import Booking, Phase
 from almanac.core.capacity import Calendar
 from almanac.core.catalogue import Profile, claims_for, name_nodes
-from almanac.core.errors import AlmanacError
+from almanac.core.errors import AlmanacError, NotOffered
+from almanac.core.ports import PlacedNode
 from almanac.core.resources import Claim, Holder, Resources
 from almanac.core.windows import Window
 from almanac.services import lifecycle
 from almanac.services.calendars import Calendars
+from almanac.services.carrying import Carrying
 from almanac.services.catalogue import Catalogue
 from almanac.services.choosing import Ask, Chooser
 from almanac.services.records import Plan, dump_nodes, seat_files, seat_names
+from almanac.services.standby import Standby
 from almanac.storage.database import Database
 from almanac.storage.rows import ClusterRow, ClusterTarget, LeaseRow, LeaseTarget
 from almanac.storage.unit import Unit
@@ -41,17 +44,26 @@ class Taken:
 
 
 class WarmPool:
-    """Keeps as many clusters ready per site and profile as the catalogue says, and gives them to walk-ins."""
+    """Keeps as many clusters ready as ``Standby`` says, in places that the plan holds if there are, for walk-ins."""
 
-    def __init__(self, database: Database, catalogue: Catalogue, calendars: Calendars, chooser: Chooser) -> None:
+    def __init__(
+        self,
+        database: Database,
+        catalogue: Catalogue,
+        calendars: Calendars,
+        chooser: Chooser,
+        standby: Standby,
+    ) -> None:
         self._database = database
         self._catalogue = catalogue
         self._calendars = calendars
         self._chooser = chooser
+        self._standby = standby
 
     def adjust(self, now: datetime) -> None:
         """Take down warm clusters that are in the way, too many or too old; make the missing ones where there is room."""
-        if not any(profile.warm for profile in self._catalogue.all_profiles) and not self._standing():
+        some = self._standby.follows_demand or any(profile.warm for profile in self._catalogue.all_profiles)
+        if not some and not self._standing():
             return
         for site in self._catalogue.names:
             try:
@@ -103,23 +115,36 @@ class WarmPool:
 
     def _adjust_site(self, site: str, now: datetime) -> None:
         standing = [row for row in self._standing() if row.site == site]
-        keep = self._drop_surplus(site, standing, now)
         drained = self._catalogue.drained(site, now)
+        wanted = {each.name: self._wanted(site, each, standing, now) for each in self._catalogue.all_profiles}
+        keep = self._drop_surplus(site, standing, wanted, now)
         for profile in self._catalogue.all_profiles:
-            missing = 0 if drained else profile.warm - sum(row.profile == profile.name for row in keep)
+            missing = 0 if drained else wanted[profile.name] - sum(row.profile == profile.name for row in keep)
             if missing > 0 and site in self._offered(profile, now):
                 for _ in range(missing):
                     self._make(site, profile, now)
 
-    def _offered(self, profile: Profile, now: datetime) -> Sequence[str]:
-        """Where walk-ins go first."""
-        return self._chooser.choose(Ask(profile, 1, Window.lasting(now, profile.max_duration)), now).sites[:1]
+    def _wanted(self, site: str, profile: Profile, standing: Sequence[ClusterRow], now: datetime) -> int:
+        """How many clusters of a profile should stand at a site."""
+        if not self._standby.follows_demand or site not in self._offered(profile, now):
+            return profile.warm
+        of_profile = [row for row in standing if row.profile == profile.name]
+        starting = sum(row.ready_at is None for row in of_profile)
+        return self._standby.wanted(site, profile, len(of_profile), starting, now)
 
-    def _drop_surplus(self, site: str, standing: list[ClusterRow], now: datetime) -> list[ClusterRow]:
+    def _offered(self, profile: Profile, now: datetime) -> Sequence[str]:
+        """Where walk-ins go first; nowhere while no site offers it."""
+        try:
+            return self._chooser.choose(Ask(profile, 1, Window.lasting(now, profile.max_duration)), now).sites[:1]
+        except NotOffered:
+            return ()
+
+    def _drop_surplus(
+        self, site: str, standing: list[ClusterRow], wanted: Mapping[str, int], now: datetime
+    ) -> list[ClusterRow]:
         """Drop what is in the way of firm claims, more than wanted, or near its lease's end; return what stays."""
         keep: list[ClusterRow] = []
         taken: dict[str, Resources] = {}
-        wanted = {profile.name: profile.warm for profile in self._catalogue.all_profiles}
         with self._calendars.looking(site, now) as firm, self._database.read() as unit:
             for row in sorted(standing, key=lambda each: each.created_at):
                 claims = unit.claims.for_holder(row.id)
@@ -146,23 +171,47 @@ class WarmPool:
                 change.unit.claims.remove(row.id)
 
     def _make(self, site: str, profile: Profile, now: datetime) -> None:
-        """A new warm cluster where everything, other warm ones included, leaves room."""
+        """A new warm cluster in a place that the plan holds, or else where everything, other warm ones included, leaves room."""
         groups = profile.groups(1, self._catalogue.flavors(site, now))
         capacity = self._catalogue.capacity(site, now)
         span = profile.max_duration * 3 / 2 + capacity.limits.build + capacity.limits.teardown
         window = Window(now, now + max(span, timedelta(minutes=10)))
-        key = secrets.token_hex(5)
-        cluster, lease = f"c-{key}", f"l-{key}"
         with self._calendars.changing(site, now) as change:
             everything = Calendar(capacity.hosts, change.unit.claims.current(site, now), gap=capacity.limits.gap)
+            lent = Carrying.lend(change, everything, site, profile, window)
+            if lent is not None:
+                _add(change.unit, profile, lent.lease, lent.nodes, lent.claims, now)
+                return
             placed = everything.place(groups, window)
             if placed is None:
                 return
             nodes = name_nodes(placed)
-            change.unit.claims.add_all(claims_for(site, placed, window, Holder.WARM, cluster))
-            change.unit.leases.add(LeaseRow(lease, Holder.WARM, cluster, site, dump_nodes(nodes), window, now, now))
-            plan = Plan(nodes, dict.fromkeys(seat_names(1)))
-            change.unit.clusters.add(ClusterRow(cluster, profile.name, site, lease, plan.dumps(), now, now, now))
+            claims = claims_for(site, placed, window, Holder.WARM, "")
+            key = f"l-{secrets.token_hex(5)}"
+            lease = LeaseRow(key, Holder.WARM, "", site, dump_nodes(nodes), window, now, now)
+            _add(change.unit, profile, lease, nodes, claims, now)
+
+
+def _add(
+    unit: Unit,
+    profile: Profile,
+    lease: LeaseRow,
+    nodes: tuple[PlacedNode, ...],
+    claims: Sequence[Claim],
+    now: datetime,
+) -> None:
+    """Write a warm cluster, its claims and its lease: a new one, or a place's that becomes its own."""
+    cluster, window = f"c-{secrets.token_hex(5)}", claims[0].window
+    if lease.holder is Holder.PLAN:
+        unit.claims.remove(lease.holder_id)
+        unit.plans.drop(lease.holder_id)
+        phase = lease.phase if window == lease.window else Phase.ABSENT
+        unit.leases.record(lease.id, now, holder=Holder.WARM, holder_id=cluster, window=window, phase=phase)
+    else:
+        unit.leases.add(replace(lease, holder_id=cluster))
+    unit.claims.add_all(replace(claim, holder=Holder.WARM, holder_id=cluster) for claim in claims)
+    plan = Plan(nodes, dict.fromkeys(seat_names(1)))
+    unit.clusters.add(ClusterRow(cluster, profile.name, lease.site, lease.id, plan.dumps(), now, now, now))
 
 
 def _fits(firm: Calendar, kept: Mapping[str, Resources], claims: Sequence[Claim]) -> bool:

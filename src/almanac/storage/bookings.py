@@ -13,7 +13,7 @@ from almanac.core.bookings import Booking, BookingTarget
 from almanac.core.errors import Conflict, NotFound
 from almanac.core.windows import Window
 from almanac.storage.repository import AnyRow, Repository, by_key
-from almanac.storage.tables import bookings
+from almanac.storage.tables import bookings, clusters
 from almanac.storage.types import UtcDateTime
 
 Found = list[Booking]  # inside the class, ``list`` is the method
@@ -51,6 +51,18 @@ _USED = select(bookings).where(
         _C.ended_at.is_(None),
         and_(_C.ended_at > _C.window_start, _C.ended_at > bindparam("since", type_=UtcDateTime())),
     ),
+)
+_WALK_INS = (
+    select(_C.created_at, clusters.c.created_at)
+    .select_from(bookings)
+    .outerjoin(clusters, clusters.c.booking_id == _C.id)
+    .where(
+        _C.profile == bindparam("of_profile"),
+        _C.target != BookingTarget.OFFERED,
+        _C.window_start >= bindparam("since", type_=UtcDateTime()),
+        _C.window_start < bindparam("until", type_=UtcDateTime()),
+        _C.created_at >= bindparam("since", type_=UtcDateTime()),
+    )
 )
 _COUNTS = or_(
     and_(_C.target == BookingTarget.OFFERED, _C.expires_at > _NOW),
@@ -161,6 +173,11 @@ class Bookings(Repository):
         """
         found = self._rows(_USED, earliest=earliest, until=within.end, since=within.start)
         return [booking for row in found if (booking := _booking(row)).window.end > within.start]
+
+    def walk_ins(self, profile: str, since: datetime, until: datetime) -> tuple[int, int]:
+        """How many were made and began within a time, and how many of them found no cluster that stood ready."""
+        found = self._rows(_WALK_INS, of_profile=profile, since=since, until=until).all()
+        return len(found), sum(made is None or made >= asked for asked, made in found)
 
     def count_live(self, owner: str, project: str, now: datetime) -> int:
         """How many of a person's bookings in a project count against their quota.
