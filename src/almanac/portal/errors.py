@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 
 from almanac.api.errors import HttpError, explain
 from almanac.core.errors import AlmanacError, NotSignedIn
-from almanac.portal import pages
+from almanac.portal import pages, streams
 from almanac.portal.reader import go
 
 SECRET_FIELDS = frozenset({"csrf", "password", "again", "old", "new", "one_time_token", "key"})
@@ -23,6 +23,8 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(NotSignedIn)
     async def signed_out(request: Request, _: NotSignedIn) -> Response:
+        if "text/event-stream" in request.headers.get("accept", ""):
+            return streams.signed_out()
         return go(request, f"/sign-in?{urlencode({'next': await _afterwards(request)})}")
 
     @app.exception_handler(AlmanacError)

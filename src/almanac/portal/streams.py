@@ -1,50 +1,75 @@
-"""Parts of pages that stay true: rendered anew and sent on whenever what they show has changed."""
+"""Parts of pages that stay true: looked at again and again, and sent on whenever they have changed."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from dataclasses import replace
-from typing import TypeVar
+from dataclasses import dataclass, replace
 
+from fastapi.responses import Response
 from fastapi.sse import ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 
-from almanac.core.errors import AlmanacError
+from almanac.core.errors import AlmanacError, NotSignedIn
 from almanac.portal.reader import Reader
 
 QUICK_S, SLOW_S = 0.3, 3.0
 """Seconds between two looks: while something is about to change, and otherwise."""
+OVER = ServerSentEvent(event="over", raw_data="-")
+"""Tells the page that nothing more comes, so that it doesn't ask again."""
+SIGNED_OUT = '<p class="note">Your session has ended. <a href="">Load the page again</a> to sign in.</p>'
 
-T = TypeVar("T")
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a page as it is now.
+
+    Attributes:
+        text: the part, rendered.
+        busy: whether it is about to change.
+        over: whether it never changes again.
+        id: what a page that lost its connection says it saw last.
+    """
+
+    text: str
+    busy: bool = False
+    over: bool = False
+    id: str | None = None
 
 
-async def live(
-    reader: Reader, look: Callable[[Reader], T], show: Callable[[Reader, T, T | None], str], busy: Callable[[T], bool]
-) -> AsyncIterator[ServerSentEvent]:
-    """Send a part of a page now and whenever what it shows changes, until its person's session ends.
+async def live(reader: Reader, look: Callable[[Reader], Part]) -> AsyncIterator[ServerSentEvent]:
+    """Send a part of a page now and whenever it has changed, until it is over or its person's session ends.
 
     Args:
         reader: who looks.
-        look: what there is to show now.
-        show: renders that, given what was shown before.
-        busy: whether it is about to change.
+        look: renders the part for them as of now.
     """
-    shown: T | None = None
+    shown = ""
     while True:
         try:
-            reader = await run_in_threadpool(_as_of_now, reader)
-            seen = await run_in_threadpool(look, reader)
-        except AlmanacError:
-            yield ServerSentEvent(event="over", raw_data="")
+            part = await run_in_threadpool(_look, reader, look)
+        except NotSignedIn:
+            yield ServerSentEvent(raw_data=SIGNED_OUT)
+            yield OVER
             return
-        if seen != shown:
-            yield ServerSentEvent(raw_data=await run_in_threadpool(show, reader, seen, shown))
-            shown = seen
-        await asyncio.sleep(QUICK_S if busy(seen) else SLOW_S)
+        except AlmanacError:  # what is shown is gone, or no longer theirs to see
+            yield OVER
+            return
+        if part.text != shown:
+            shown = part.text
+            yield ServerSentEvent(raw_data=part.text, id=part.id)
+        if part.over:
+            yield OVER
+            return
+        await asyncio.sleep(QUICK_S if part.busy else SLOW_S)
 
 
-def _as_of_now(reader: Reader) -> Reader:
-    """The same person now: a session that has ended ends its streams too."""
+def signed_out() -> Response:
+    """The whole stream for who isn't signed in any more."""
+    return Response(f"data: {SIGNED_OUT}\n\nevent: over\ndata: -\n\n", media_type="text/event-stream")
+
+
+def _look(reader: Reader, look: Callable[[Reader], Part]) -> Part:
+    """What they see now: a session that has ended ends its streams too."""
     now = reader.app.clock()
-    return replace(reader, now=now, caller=reader.app.sessions.find(reader.cookie, now).caller)
+    return look(replace(reader, now=now, caller=reader.app.sessions.find(reader.cookie, now).caller))

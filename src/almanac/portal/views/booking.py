@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from datetime import datetime, timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Query
+from fastapi import APIRouter, Depends, Form, Query
 from fastapi.responses import HTMLResponse, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel, Field
@@ -19,8 +19,10 @@ from almanac.portal import booking_form, streams
 from almanac.portal.booking_form import BookForm
 from almanac.portal.errors import hint_of
 from almanac.portal.reader import Posting, Reader, Reading
+from almanac.portal.streams import Part
 from almanac.portal.timeline import LIVE
 from almanac.portal.views.home import helpers
+from almanac.services.receipts import Receipt
 from almanac.services.requests import BookingFilter
 from almanac.services.views import BookingView, ConnectionView, ProfileView
 
@@ -28,6 +30,7 @@ router = APIRouter()
 
 LOG_LINES = 200
 _OPEN = frozenset({BookingStatus.OFFERED, BookingStatus.BOOKED, BookingStatus.BUILDING, BookingStatus.READY})
+_SOON = timedelta(minutes=1)
 _STEPS = tuple(timedelta(minutes=minutes) for minutes in (30, 60, 120, 240))
 
 
@@ -47,6 +50,38 @@ class SeatsForm(BaseModel):
 
     seats: Annotated[int, Field(ge=1, le=10_000)]
     seen: Annotated[int, Field(ge=1, le=10_000)]
+
+
+class AgainForm(BaseModel):
+    """The same again; its key is this form's, so that sent twice it books once."""
+
+    key: Annotated[str, Field(max_length=80, pattern=fields.KEY)]
+
+
+class Look:
+    """Looks at a booking for its page: its status, and with it, where that has changed what can be done, the forms.
+
+    Args:
+        booking: its id.
+        seen: the ``id`` of the part that the page has; None for a page that has just been made.
+    """
+
+    def __init__(self, booking: str, seen: str | None) -> None:
+        self._booking = booking
+        self._seen = seen
+
+    def __call__(self, reader: Reader) -> Part:
+        """The part as it is now."""
+        view = reader.app.bookings.get(reader.caller, self._booking, reader.now)
+        state = f"{view.status}-{view.end:%Y%m%dT%H%M%S}-{view.seats}"
+        told = _shown(reader, view)
+        text = reader.render("_live.html", with_actions=self._seen not in {None, state}, **told)
+        self._seen = state
+        soon = view.start - reader.now < _SOON
+        busy = view.status in {BookingStatus.BUILDING, BookingStatus.ENDING} or (
+            view.status is BookingStatus.BOOKED and soon
+        )
+        return Part(text, busy, view.status not in LIVE, state)
 
 
 @router.get("/bookings")
@@ -87,14 +122,15 @@ def booking(booking: BookingId, reader: Reading) -> HTMLResponse:
     return _show(reader, booking)
 
 
-@router.get("/bookings/{booking}/live", response_class=EventSourceResponse)
+def _seen(booking: BookingId, reader: Reading) -> BookingView:
+    """The first look happens before a stream begins, so that its errors are ordinary answers."""
+    return reader.app.bookings.get(reader.caller, booking, reader.now)
+
+
+@router.get("/bookings/{booking}/live", response_class=EventSourceResponse, dependencies=[Depends(_seen)])
 async def live(booking: BookingId, reader: Reading) -> AsyncIterator[ServerSentEvent]:
     """Its status as it changes, and with it what can be done."""
-
-    def look(now: Reader) -> BookingView:
-        return now.app.bookings.get(now.caller, booking, now.now)
-
-    async for event in streams.live(reader, look, _live, lambda view: view.status is not BookingStatus.READY):
+    async for event in streams.live(reader, Look(booking, reader.request.headers.get("last-event-id"))):
         yield event
 
 
@@ -142,6 +178,16 @@ def release(booking: BookingId, reader: Posting) -> Response:
     return _changed(reader, booking, lambda: reader.app.bookings.release(reader.caller, booking, reader.now))
 
 
+@router.post("/bookings/{booking}/again")
+def again(booking: BookingId, form: Annotated[AgainForm, Form()], reader: Posting) -> Response:
+    """Book the same again, from now on."""
+    try:
+        made = reader.app.receipts.again(reader.caller, booking, reader.now, key=form.key or None)
+    except AlmanacError as error:
+        return _show(reader, booking, error)
+    return reader.go(f"/bookings/{made.id}")
+
+
 @router.post("/bookings/{booking}/cancel")
 def cancel(booking: BookingId, reader: Posting) -> Response:
     """Give it up before it begins."""
@@ -165,14 +211,13 @@ def _stale(fact: str) -> Stale:
 def _show(reader: Reader, booking: str, error: AlmanacError | None = None) -> HTMLResponse:
     view = reader.app.bookings.get(reader.caller, booking, reader.now)
     events = reader.app.access.events(reader.caller, booking)
-    told = {"error": error, "hint": hint_of(error) if error else ""}
+    told = {
+        "error": error,
+        "hint": hint_of(error) if error else "",
+        "refusal": booking_form.told(error) if error and "refusal" in error.details else None,
+        "form": _same(view),
+    }
     return reader.page("booking.html", error.status if error else 200, events=events, **told, **_shown(reader, view))
-
-
-def _live(reader: Reader, view: BookingView, before: BookingView | None) -> str:
-    """The status, and where that changed what can be done, those forms too."""
-    actions = before is not None and (before.status, before.end, before.seats) != (view.status, view.end, view.seats)
-    return reader.render("_live.html", with_actions=actions, **_shown(reader, view))
 
 
 def _shown(reader: Reader, view: BookingView) -> dict[str, object]:
@@ -186,6 +231,7 @@ def _shown(reader: Reader, view: BookingView) -> dict[str, object]:
         "is_live": view.status in LIVE,
         "begun": view.start <= reader.now,
         "connection": _connection(reader, view) if owns else None,
+        "receipt": _receipt(reader, view) if view.status not in LIVE else None,
         "ends": _ends(reader, view) if is_open else [],
         "most_seats": _most_seats(reader, view),
         **helpers(),
@@ -198,6 +244,21 @@ def _connection(reader: Reader, view: BookingView) -> ConnectionView | None:
     try:
         return reader.app.access.connection(reader.caller, view.id, reader.now)
     except AlmanacError:  # it ended between the two looks
+        return None
+
+
+def _same(view: BookingView) -> BookForm:
+    """The form that would book the same."""
+    lasts_s = int((view.end - view.start).total_seconds())
+    return BookForm(
+        profile=view.profile, lasts_s=lasts_s, seats=view.seats, project=view.project, site=view.site, title=view.title
+    )
+
+
+def _receipt(reader: Reader, view: BookingView) -> Receipt | None:
+    try:
+        return reader.app.receipts.of(reader.caller, view.id, reader.now)
+    except AlmanacError:  # it was never more than an offer
         return None
 
 

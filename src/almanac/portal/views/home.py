@@ -14,6 +14,7 @@ from almanac.core.errors import AlmanacError
 from almanac.portal import booking_form, streams
 from almanac.portal.booking_form import BookForm, Told
 from almanac.portal.reader import Posting, Reader, Reading
+from almanac.portal.streams import Part
 from almanac.portal.timeline import LIVE, WORDS, sentence, steps
 from almanac.services.requests import BookingFilter
 from almanac.services.views import BookingView
@@ -43,7 +44,7 @@ def start(form: Annotated[BookForm, Form()], reader: Posting) -> Response:
 @router.get("/platforms", response_class=EventSourceResponse)
 async def platforms(reader: Reading) -> AsyncIterator[ServerSentEvent]:
     """My platforms as they change."""
-    async for event in streams.live(reader, mine, _platforms, lambda found: any(one.status in _BUSY for one in found)):
+    async for event in streams.live(reader, _platforms):
         yield event
 
 
@@ -84,8 +85,11 @@ def helpers() -> dict[str, object]:
     }
 
 
-def _platforms(reader: Reader, found: list[BookingView], _: object) -> str:
-    return reader.render("_platforms.html", platforms=found, **helpers())
+def _platforms(reader: Reader) -> Part:
+    found = mine(reader)
+    return Part(
+        reader.render("_platforms.html", platforms=found, **helpers()), any(one.status in _BUSY for one in found)
+    )
 
 
 def _refused(reader: Reader, form: BookForm, error: AlmanacError) -> HTMLResponse:
