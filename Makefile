@@ -43,8 +43,9 @@ openstack-status: ## What of it runs
 bench: setup-test ## The benchmarks, each printing one JSON line
 	@for script in benchmarks/*.py; do $(RUN) $$script || exit 1; done
 
-pictures: setup ## Redraw the pictures of docs/ from real output
+pictures: setup-test ## Redraw the pictures of docs/ from real output
 	@$(RUN) scripts/terminal_picture.py
+	@$(RUN) scripts/portal_pictures.py
 	@$(RUN) -m almanac.gaia generate .almanac/stars --rows 5000000
 	@$(RUN) -m almanac.gaia maps .almanac/stars docs/pictures --about "generated Gaia-like stars"
 
@@ -57,4 +58,4 @@ lock: setup ## Lock the newest versions that pyproject.toml allows
 	@$(LOCKED) --upgrade requirements/openstack.in -o requirements/openstack.txt
 
 clean: openstack-down ## Remove what was installed and made here
-	rm -rf .venv .almanac .openstack demo-output dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf src/almanac/portal/static/vendor .venv .almanac .openstack demo-output dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

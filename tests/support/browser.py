@@ -9,11 +9,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 AXE = ROOT / ".almanac" / "browser" / "node_modules" / "axe-core" / "axe.min.js"
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
+PATIENCE_MS = 30_000
+"""How long a page may take to show what it should; machines that run tests are busy."""
 PICTURES = os.environ.get("ALMANAC_TEST_PICTURES", "")
 """A directory for a picture of every page that a test has looked at; empty for none."""
 
@@ -21,6 +23,7 @@ PICTURES = os.environ.get("ALMANAC_TEST_PICTURES", "")
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """The system's Chromium, without a window."""
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--disable-dev-shm-usage"])
         try:
@@ -35,7 +38,7 @@ def visiting(browser: Browser, url: str, **how: Any) -> Iterator[Page]:
     context: BrowserContext = browser.new_context(
         base_url=url, **{"viewport": WIDE, "timezone_id": "Europe/Madrid"} | how
     )
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(PATIENCE_MS)
     page = context.new_page()
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))

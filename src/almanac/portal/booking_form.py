@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 
 from almanac.api import fields
 from almanac.core.errors import AlmanacError
+from almanac.core.refusals import shortage
 from almanac.core.windows import utc
 from almanac.portal.errors import hint_of
 from almanac.portal.local_times import LocalTimes
@@ -84,14 +85,18 @@ class Told:
     fitting: tuple[Fitting, ...]
 
 
-def told(error: AlmanacError) -> Told:
-    """What was refused, and what would fit instead."""
-    refusal = error.details.get("refusal", {})
+def told(error: AlmanacError, times: LocalTimes) -> Told:
+    """What was refused and why, on the person's clock, and what would fit instead."""
+    if "refusal" not in error.details:
+        return Told(error.message, hint_of(error), ())
+    refusal = error.details["refusal"]
     fitting = tuple(
         Fitting(_instant(one["start"]), _instant(one["end"]), one["seats"], one["site"])
-        for one in refusal.get("alternatives", ())
+        for one in refusal["alternatives"]
     )
-    return Told(error.message, "" if fitting else hint_of(error), fitting)
+    lack = shortage(refusal["limiting"], refusal["short"])
+    when = times.span(_instant(refusal["interval"]["start"]), _instant(refusal["interval"]["end"]))
+    return Told(f"{refusal['site']} has no room for that: {lack}, {when}.", "", fitting)
 
 
 def lengths(longest: timedelta) -> list[timedelta]:

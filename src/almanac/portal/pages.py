@@ -36,7 +36,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     made.globals |= {"static": static, "has_vendor": has_vendor}
-    made.filters["hours"] = _hours
+    made.filters |= {"hours": _hours, "gib": _gib}
     return made
 
 
@@ -51,6 +51,11 @@ def static(name: str) -> str:
 def has_vendor(name: str) -> bool:
     """Whether set-up could fetch a browser library; pages do without."""
     return (VENDOR / name).is_file()
+
+
+def _gib(mib: int) -> str:
+    """Memory, to one digit after the point where there is one."""
+    return f"{mib / 1024:.1f}".removesuffix(".0") + " GiB"
 
 
 def _hours(number: float) -> str:

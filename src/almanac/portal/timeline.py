@@ -89,7 +89,7 @@ def sentence(view: BookingView, times: LocalTimes) -> str:
             return f"It will be ready {_by(view, times)}."
         case BookingStatus.BUILDING:
             doing = view.progress.doing if view.progress else "Its build is about to begin"
-            return f"{doing}; ready {_by(view, times)}."
+            return f"{doing[:1].upper()}{doing[1:]}; ready {_by(view, times)}."
         case BookingStatus.READY:
             return f"Yours until {times.moment(view.end)}."
         case BookingStatus.ENDING:

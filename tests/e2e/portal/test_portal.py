@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from tests.e2e.portal.conftest import PASSWORD, Portal
-from tests.support.browser import NARROW, barriers, seen, too_wide, visiting
+from tests.support.browser import NARROW, WIDE, barriers, seen, too_wide, visiting
 
 pytestmark = pytest.mark.browser
 
@@ -31,34 +31,91 @@ def test_the_link_is_spent_and_its_token_is_nowhere_in_the_address(browser: Brow
         expect(page.get_by_role("alert")).to_contain_text("redeemed before")
 
 
-def test_one_click_books_and_the_page_tells_when_it_is_ready_and_released(page: Page) -> None:
+def test_one_click_books_and_the_page_follows_it_to_its_receipt(page: Page) -> None:
     page.goto("/")
     page.get_by_role("article", name="spark-small").get_by_role("button", name="Start").click()
     page.wait_for_url("**/bookings/b-*")
     expect(page.get_by_role("status")).to_contain_text("Yours until")
     expect(page.get_by_role("link", name="Open the notebook")).to_be_visible()
-    seen(page, "booking-ready")
+    page.get_by_role("button", name="Copy").wait_for()
+    page.get_by_label("End it").select_option(index=1)
+    page.get_by_role("button", name="Change the end").click()
+    expect(page.get_by_text("Extended to")).to_be_visible()
     page.get_by_text("Release it").click()
     page.get_by_role("button", name="Release spark-small").click()
     expect(page.get_by_role("status")).to_contain_text("Ended")
+    expect(page.get_by_role("heading", name="Receipt")).to_be_visible()
+    expect(page.get_by_role("heading", name="Change it")).to_be_hidden()
+    assert barriers(page) == []
+    seen(page, "receipt")
 
 
-@pytest.mark.parametrize("how", ["light", "dark", "narrow"])
-def test_every_page_is_open_to_everybody(browser: Browser, portal: Portal, how: str) -> None:
+def test_the_home_page_follows_what_is_mine(page: Page, portal: Portal) -> None:
+    page.goto("/")
+    booked = portal.terminal.ask("book", "notebook", "--for", "1h", "--title", "Cepheids")["id"]
+    mine = page.get_by_role("article", name="Cepheids")
+    expect(mine).to_contain_text("Yours until")
+    portal.terminal("release", booked)
+    expect(mine).to_be_hidden()
+
+
+def test_a_refusal_is_told_in_place_and_its_offers_work(page: Page, portal: Portal) -> None:
+    page.goto("/")
+    taken = []
+    while (said := portal.terminal("book", "spark-medium", "--for", "2h", "--json")).code == 0:
+        taken.append(said.json["id"])
+    card = page.get_by_role("article", name="spark-medium")
+    card.get_by_role("button", name="Start").click()
+    expect(card.get_by_role("alert")).to_contain_text("This would fit:")
+    assert page.url == f"{portal.url}/"
+    assert barriers(page) == []
+    seen(page, "refusal")
+    card.get_by_role("alert").get_by_role("button").first.click()
+    page.wait_for_url("**/bookings/b-*")
+    page.get_by_text("Cancel it").click()
+    page.get_by_role("button", name="Cancel spark-medium").click()
+    expect(page.get_by_text("Cancelled", exact=False).first).to_be_visible()
+    for booking in taken:
+        portal.terminal("release", booking)
+
+
+def test_without_scripts_forms_still_book(browser: Browser, portal: Portal) -> None:
+    with visiting(browser, portal.url, java_script_enabled=False) as page:
+        page.goto("/tokens")
+        page.get_by_label("Name").fill("admin")
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Sign in").click()
+        assert page.url == f"{portal.url}/tokens"
+        page.goto("/")
+        page.get_by_role("article", name="notebook").get_by_role("button", name="Start").click()
+        expect(page.get_by_role("heading", name="notebook", level=1)).to_be_visible()
+        page.get_by_text("Release it").click()
+        page.get_by_role("button", name="Release notebook").click()
+        expect(page.get_by_role("heading", name="notebook", level=1)).to_be_visible()
+
+
+def test_every_page_is_open_to_everybody(browser: Browser, portal: Portal) -> None:
     booked = portal.terminal.ask("book", "spark-class", "--for", "1h", "--seats", "3", "--wait")["id"]
-    look = {"color_scheme": "dark"} if how == "dark" else {"color_scheme": "light"}
-    if how == "narrow":
-        look["viewport"] = NARROW
-    found: dict[str, object] = {}
-    with visiting(browser, portal.url, storage_state=portal.session, **look) as page:
+    found: dict[str, list[str]] = {}
+    with visiting(browser, portal.url, storage_state=portal.session) as page:
         for name, path in {**PAGES, "booking": f"/bookings/{booked}", "log": f"/bookings/{booked}/log"}.items():
             page.goto(path)
-            seen(page, f"{name}-{how}")
-            found[path] = barriers(page) + ([f"{too_wide(page)} px too wide"] if too_wide(page) > 0 else [])
-    with visiting(browser, portal.url, **look) as page:
+            found |= looked_at(page, name)
+    with visiting(browser, portal.url) as page:
         for name, path in {"sign-in": "/sign-in", "link": "/sign-in/link"}.items():
             page.goto(path)
-            seen(page, f"{name}-{how}")
-            found[path] = barriers(page)
+            found |= looked_at(page, name)
     portal.terminal("release", booked)
-    assert {path: what for path, what in found.items() if what} == {}
+    assert {look: what for look, what in found.items() if what} == {}
+
+
+def looked_at(page: Page, name: str) -> dict[str, list[str]]:
+    """What is wrong with a page: light, dark, and on a narrow screen."""
+    found = {}
+    for look, colours, size in (("light", "light", WIDE), ("dark", "dark", WIDE), ("narrow", "light", NARROW)):
+        page.emulate_media(color_scheme=colours)  # type: ignore[arg-type]
+        page.set_viewport_size(size)  # type: ignore[arg-type]
+        seen(page, f"{name}-{look}")
+        over = too_wide(page)
+        found[f"{name}, {look}"] = barriers(page) + ([f"{over} px too wide"] if over > 0 else [])
+    return found

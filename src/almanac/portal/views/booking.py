@@ -214,7 +214,7 @@ def _show(reader: Reader, booking: str, error: AlmanacError | None = None) -> HT
     told = {
         "error": error,
         "hint": hint_of(error) if error else "",
-        "refusal": booking_form.told(error) if error and "refusal" in error.details else None,
+        "refusal": booking_form.told(error, reader.times) if error and "refusal" in error.details else None,
         "form": _same(view),
     }
     return reader.page("booking.html", error.status if error else 200, events=events, **told, **_shown(reader, view))
@@ -297,6 +297,6 @@ def _form(reader: Reader, form: BookForm, error: AlmanacError | None = None) -> 
         choices=sorted({*booking_form.lengths(longest), form.lasts}),
         profiles=offered,
         projects=booking_form.projects_of(reader.caller),
-        refusal=booking_form.told(error) if error else None,
+        refusal=booking_form.told(error, reader.times) if error else None,
         **helpers(),
     )

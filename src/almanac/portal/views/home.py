@@ -93,7 +93,7 @@ def _platforms(reader: Reader) -> Part:
 
 
 def _refused(reader: Reader, form: BookForm, error: AlmanacError) -> HTMLResponse:
-    refusal = booking_form.told(error)
+    refusal = booking_form.told(error, reader.times)
     if reader.htmx:
         return reader.page("_refusal.html", error.status, refusal=refusal, form=form, **helpers())
     return show(reader, refusal, form, error.status)

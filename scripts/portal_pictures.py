@@ -1,0 +1,61 @@
+"""Draw docs/pictures/portal-*.png: the portal of a fresh Almanac on a simulated site, as Chromium shows it."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from playwright.sync_api import Page, expect  # noqa: E402 - the path is set before
+from tests.support.browser import chromium, visiting  # noqa: E402
+from tests.support.terminal import SIMULATED, Terminal  # noqa: E402
+
+TARGET = ROOT / "docs" / "pictures"
+SCREEN = {"width": 1100, "height": 900}
+PASSWORD = "violet cepheids pulsate"
+
+
+def sign_in(page: Page, link: str) -> None:
+    """By the link that `almanac up` printed."""
+    page.goto(link)
+    page.get_by_label("What shall we call you?").fill("Ada Lovelace")
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_label("The same again").fill(PASSWORD)
+    page.get_by_role("button", name="Start").click()
+    page.wait_for_url("**/")
+
+
+def draw(terminal: Terminal) -> None:
+    """The home page while something is being built, and a booking that is ready."""
+    told = terminal.ask("up", "--port", "0")
+    terminal.ask("book", "spark-small", "--for", "2h", "--title", "Cepheids in M31", "--wait")
+    with chromium() as browser, visiting(browser, told["url"], viewport=SCREEN, device_scale_factor=1.5) as page:
+        sign_in(page, told["browser_link"])
+        page.get_by_role("article", name="notebook").get_by_role("button", name="Start").click()
+        page.wait_for_url("**/bookings/b-*")
+        expect(page.get_by_role("status")).to_contain_text("Yours until")
+        page.goto("/")
+        page.screenshot(path=TARGET / "portal-home.png")
+        page.get_by_role("link", name="Cepheids in M31").click()
+        page.get_by_role("link", name="Open the notebook").wait_for()
+        page.screenshot(path=TARGET / "portal-booking.png")
+
+
+def main() -> None:
+    """Draw them."""
+    if not shutil.which("chromium"):
+        sys.exit("There is no chromium: apt-get install chromium")
+    with tempfile.TemporaryDirectory(prefix="almanac-pictures-") as directory:
+        terminal = Terminal(Path(directory), SIMULATED | {"ALMANAC_SIMULATED__NAME": "observatory"})
+        try:
+            draw(terminal)
+        finally:
+            terminal("down", "--release")
+
+
+if __name__ == "__main__":
+    main()
