@@ -8,9 +8,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from almanac.core.bookings import Booking, BookingTarget
-from almanac.core.capacity import Calendar
 from almanac.core.catalogue import Profile, claims_for, name_nodes
-from almanac.core.placement import Offer, Request, earliest
+from almanac.core.placement import Candidate, Offer, Request, earliest
 from almanac.core.resources import Holder
 from almanac.core.windows import Window
 from almanac.services import lifecycle, limits
@@ -25,7 +24,7 @@ from almanac.services.requests import BookingRequest, check_duration, project_fo
 from almanac.services.rules import Rules
 from almanac.services.showing import Showing, promise
 from almanac.services.views import BookingView
-from almanac.services.warm import WarmPool
+from almanac.services.warm import Taken, WarmPool
 from almanac.storage.rows import ClusterRow
 
 _AT_LEAST = timedelta(hours=1)
@@ -86,28 +85,38 @@ class Maker:
         ask = Ask(profile, request.seats, Window.lasting(start, request.duration), project, request.site, request.data)
         changing, unit = (self._calendars.changing, None) if joint is None else (joint.changing, joint.unit)
         choice = self._finder.choose(ask, now, unit)
+        draft = Booking(
+            id=new_id(caller.person, key or ""),
+            project=project,
+            owner=caller.person,
+            profile=profile.name,
+            site="",
+            seats=request.seats,
+            workers=profile.workers_for(request.seats),
+            window=ask.window,
+            claim_window=ask.window,
+            target=BookingTarget.CONFIRMED,
+            created_at=now,
+            title=request.title,
+        )
         for site in choice.sites:
             with changing(site, now) as change:
-                found = self._place(change.calendar, site, profile, request, start, now)
+                candidate = self._finder.candidate(site, profile, change.calendar, now)
+                if start <= now:
+                    # What stands ready or is held already needs none of the site's lead time.
+                    claim_window = replace(candidate, lead_time=timedelta(0)).claim_window(ask.window, now)
+                    at_once = replace(draft, site=site, claim_window=claim_window)
+                    at_once = self._as_offer(at_once, profile, caller, held_for, now)
+                    view = self._handed_over(change, at_once, choice.why(site), now)
+                    if view is not None:
+                        return view
+                found = self._place(candidate, request, start, now)
                 if found is None:
                     choice = choice.refused(site, NO_ROOM)
                     continue
                 found = self._sparing(change, found, profile, now)
-                draft = Booking(
-                    id=new_id(caller.person, key or ""),
-                    project=project,
-                    owner=caller.person,
-                    profile=profile.name,
-                    site=site,
-                    seats=request.seats,
-                    workers=profile.workers_for(request.seats),
-                    window=found.window,
-                    claim_window=found.claim_window,
-                    target=BookingTarget.CONFIRMED,
-                    created_at=now,
-                    title=request.title,
-                )
-                booking = self._as_offer(draft, profile, caller, held_for, now)
+                placed = replace(draft, site=site, window=found.window, claim_window=found.claim_window)
+                booking = self._as_offer(placed, profile, caller, held_for, now)
                 return self._write(change, booking, found, choice.why(site), now)
         raise self._finder.refused(ask, now, unit)
 
@@ -124,11 +133,9 @@ class Maker:
             return draft
         return replace(draft, target=BookingTarget.OFFERED, expires_at=now + held_for)
 
-    def _place(
-        self, calendar: Calendar, site: str, profile: Profile, request: BookingRequest, start: datetime, now: datetime
-    ) -> Offer | None:
+    @staticmethod
+    def _place(candidate: Candidate, request: BookingRequest, start: datetime, now: datetime) -> Offer | None:
         """A place at exactly the asked time (or as soon after it as the site's lead time allows)."""
-        candidate = self._finder.candidate(site, profile, calendar, now)
         soonest = max(start, now + candidate.lead_time)
         return earliest(candidate, Request(request.seats, request.duration), start, now, not_after=soonest)
 
@@ -143,19 +150,12 @@ class Maker:
         return found if placed is None else replace(found, placements=placed)
 
     def _write(self, change: Change, booking: Booking, found: Offer, why: str, now: datetime) -> BookingView:
-        """In one transaction: check quotas, take a warm cluster or the place, write everything.
+        """In one transaction: check quotas, take the place, write everything.
 
         The checks come before the first write, so a step that is refused has written nothing.
         """
         limits.check(change.unit, booking, now, require_grants=self._rules.require_grants, new=True)
         offered = booking.target is BookingTarget.OFFERED
-        if not offered and booking.window.start <= now and self._from_warm_pool(change, booking, now):
-            cluster = change.unit.clusters.for_booking(booking.id)
-            return self._tell(change, booking, cluster, " from the warm pool", why, now)
-        if not offered and booking.window.start <= now:
-            cluster = self._in_held_capacity(change, booking, now)
-            if cluster is not None:
-                return self._tell(change, booking, cluster, " in capacity held ahead", why, now)
         holder = Holder.OFFER if offered else Holder.BOOKING
         change.unit.bookings.add(booking)
         claims = claims_for(
@@ -178,25 +178,27 @@ class Maker:
         lifecycle.tell(change.unit, booking, now, "booked", message, booking.owner, promise(view, now))
         return view
 
-    def _in_held_capacity(self, change: Change, booking: Booking, now: datetime) -> ClusterRow | None:
-        """A walk-in on a place that the plan holds; None if there is none that will do."""
-        taken = self._carrying.find(change.unit, change.calendar, booking, change.capacity.limits)
+    def _handed_over(self, change: Change, booking: Booking, why: str, now: datetime) -> BookingView | None:
+        """A booking that begins now on a cluster that stands ready, or on a place that the plan holds; None if none will do."""
+        if booking.target is BookingTarget.OFFERED:
+            return None
+        taken = self._warm.find(change.unit, change.calendar, booking) or self._carrying.find(
+            change.unit, change.calendar, booking, change.capacity.limits
+        )
         if taken is None:
             return None
+        limits.check(change.unit, booking, now, require_grants=self._rules.require_grants, new=True)
         change.unit.bookings.add(booking)
+        if isinstance(taken, Taken):
+            self._warm.give(change.unit, taken, booking, now)
+            change.put(booking.id, taken.claims)
+            lifecycle.hold_in_ledger(change.unit, booking, now, booking.owner)
+            cluster = change.unit.clusters.for_booking(booking.id)
+            return self._tell(change, booking, cluster, " from the warm pool", why, now)
         self._carrying.give(change.unit, taken)
         change.put(booking.id, taken.claims)
-        return lifecycle.confirm(change.unit, booking, taken.nodes, now, booking.owner, taken.lease)
-
-    def _from_warm_pool(self, change: Change, booking: Booking, now: datetime) -> bool:
-        taken = self._warm.find(change.unit, change.calendar, booking)
-        if taken is None:
-            return False
-        change.unit.bookings.add(booking)
-        self._warm.give(change.unit, taken, booking, now)
-        change.put(booking.id, taken.claims)
-        lifecycle.hold_in_ledger(change.unit, booking, now, booking.owner)
-        return True
+        cluster = lifecycle.confirm(change.unit, booking, taken.nodes, now, booking.owner, taken.lease)
+        return self._tell(change, booking, cluster, " in capacity held ahead", why, now)
 
 
 def _offered(booking: Booking) -> str:
