@@ -181,6 +181,8 @@ VENDORED = {
     "@event-calendar/build/dist/event-calendar.min.css": "event-calendar.css",
     "uplot/dist/uPlot.iife.min.js": "uplot.js",
     "uplot/dist/uPlot.min.css": "uplot.css",
+    "htmx.org/LICENSE": "htmx.LICENSE",
+    "uplot/LICENSE": "uplot.LICENSE",
 }
 """What the portal serves of the packages in `requirements/browser`, and as what."""
 

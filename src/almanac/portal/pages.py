@@ -11,6 +11,8 @@ from typing import Any
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from almanac.portal import browsers
+
 STATIC = Path(__file__).parent / "static"
 VENDOR = STATIC / "vendor"
 LONGEST_CACHED_S = 365 * 24 * 3600
@@ -36,7 +38,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     made.globals |= {"static": static, "has_vendor": has_vendor}
-    made.filters |= {"hours": _hours, "gib": _gib}
+    made.filters |= {"hours": _hours, "gib": _gib, "browser": browsers.spoken}
     return made
 
 

@@ -94,6 +94,27 @@ def test_without_scripts_forms_still_book(browser: Browser, portal: Portal) -> N
         expect(page.get_by_role("heading", name="notebook", level=1)).to_be_visible()
 
 
+def test_a_keyboard_is_enough(page: Page) -> None:
+    page.goto("/")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="To the content")).to_be_focused()
+    page.keyboard.press("Enter")
+    start = page.get_by_role("article", name="notebook").get_by_role("button", name="Start")
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        if start.evaluate("button => button === document.activeElement"):
+            break
+    expect(start).to_be_focused()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/bookings/b-*")
+    expect(page.get_by_role("status")).to_contain_text("Yours until")
+    page.locator("summary").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Receipt")).to_be_visible()
+
+
 def test_every_page_is_open_to_everybody(browser: Browser, portal: Portal) -> None:
     booked = portal.terminal.ask("book", "spark-class", "--for", "1h", "--seats", "3", "--wait")["id"]
     found: dict[str, list[str]] = {}

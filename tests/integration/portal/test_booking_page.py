@@ -159,14 +159,22 @@ def test_hostile_titles_are_text(ada):
         assert "&lt;script&gt;alert(1)" in page
 
 
-def test_the_list_of_bookings_goes_on(ada):
-    for _ in range(51):
-        ada.world.book(profile="notebook")
+def test_bookings_are_listed_to_come_and_month_by_month_back(ada):
+    long_ago = ada.world.book(title="Long ago")
+    ada.world.clock.advance(timedelta(days=45))
+    Visitor(ada.world).signed_in("owner")
+    ada.world.book(title="To come", hours_ahead=5)
+    ada.world.book(role="outsider", hours_ahead=5, title=MARK)
     first = ada.see("/bookings").text
-    assert "More" in first
-    after = first.partition("/bookings?after=")[2].partition('"')[0]
-    assert "/bookings/b-" in ada.see(f"/bookings?after={after}").text
-    assert MARK not in first
+    assert "To come" in first
+    assert "Long ago" not in first
+    earlier = first.partition("/bookings?before=")[2].partition('"')[0]
+    page = ada.see(f"/bookings?before={earlier}").text
+    assert f"/bookings/{long_ago.id}" in page
+    assert "Earlier" not in page
+    assert MARK not in first + page
+    assert ada.see("/bookings?before=soon").status_code == 422
+    assert ada.see("/book?profile=%00<b>").status_code == 422
 
 
 def test_a_stream_tells_when_its_reader_is_signed_out(ada, ready):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Query
@@ -15,6 +15,7 @@ from almanac.api import fields
 from almanac.api.dependencies import BookingId
 from almanac.core.bookings import BookingStatus
 from almanac.core.errors import AlmanacError, Conflict
+from almanac.core.windows import Window
 from almanac.portal import booking_form, streams
 from almanac.portal.booking_form import BookForm
 from almanac.portal.errors import hint_of
@@ -23,13 +24,15 @@ from almanac.portal.streams import Part
 from almanac.portal.timeline import LIVE
 from almanac.portal.views.home import helpers
 from almanac.services.receipts import Receipt
-from almanac.services.requests import BookingFilter
+from almanac.services.requests import FURTHEST, BookingFilter
 from almanac.services.views import BookingView, ConnectionView, ProfileView
 
 router = APIRouter()
 
 LOG_LINES = 200
 _OPEN = frozenset({BookingStatus.OFFERED, BookingStatus.BOOKED, BookingStatus.BUILDING, BookingStatus.READY})
+_MONTH = timedelta(days=30)
+_BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 _SOON = timedelta(minutes=1)
 _STEPS = tuple(timedelta(minutes=minutes) for minutes in (30, 60, 120, 240))
 
@@ -74,8 +77,9 @@ class Look:
         """The part as it is now."""
         view = reader.app.bookings.get(reader.caller, self._booking, reader.now)
         state = f"{view.status}-{view.end:%Y%m%dT%H%M%S}-{view.seats}"
-        told = _shown(reader, view)
-        text = reader.render("_live.html", with_actions=self._seen not in {None, state}, **told)
+        changed = self._seen not in {None, state}
+        told = _shown(reader, view) | (_choices(reader, view) if changed else {})
+        text = reader.render("_live.html", with_actions=changed, **told)
         self._seen = state
         soon = view.start - reader.now < _SOON
         busy = view.status in {BookingStatus.BUILDING, BookingStatus.ENDING} or (
@@ -85,18 +89,29 @@ class Look:
 
 
 @router.get("/bookings")
-def bookings(reader: Reading, after: Annotated[str | None, Query(max_length=40, pattern=fields.ID)] = None) -> Response:
-    """What is mine, past and to come."""
-    found, following = reader.app.bookings.list(
-        reader.caller, BookingFilter(mine=True, limit=50, after=after), reader.now
+def bookings(reader: Reading, before: Annotated[datetime | None, Query()] = None) -> Response:
+    """What is mine: now and to come, and month by month what was."""
+    end = min(reader.now, before.astimezone(UTC)) if before and before.tzinfo else reader.now
+    past = Window(end - _MONTH, end)
+    older = Window(_BEGINNING, past.start)
+    return reader.page(
+        "bookings.html",
+        coming=_mine(reader, Window(reader.now, reader.now + FURTHEST)) if before is None else [],
+        past=[view for view in reversed(_mine(reader, past)) if view.end <= end],
+        window=past,
+        before=past.start if _mine(reader, older, limit=1) else None,
+        **helpers(),
     )
-    return reader.page("bookings.html", bookings=found, following=following, **helpers())
+
+
+def _mine(reader: Reader, within: Window, limit: int = 200) -> list[BookingView]:
+    return reader.app.bookings.list(reader.caller, BookingFilter(mine=True, within=within, limit=limit), reader.now)[0]
 
 
 @router.get("/book")
 def form(
     reader: Reading,
-    profile: Annotated[str, Query(max_length=40)] = "",
+    profile: Annotated[str, Query(max_length=40, pattern=rf"{fields.LABEL}|^$")] = "",
     start: Annotated[str, Query(max_length=40)] = "",
     seats: Annotated[int, Query(ge=1, le=10_000)] = 1,
 ) -> HTMLResponse:
@@ -217,7 +232,8 @@ def _show(reader: Reader, booking: str, error: AlmanacError | None = None) -> HT
         "refusal": booking_form.told(error, reader.times) if error and "refusal" in error.details else None,
         "form": _same(view),
     }
-    return reader.page("booking.html", error.status if error else 200, events=events, **told, **_shown(reader, view))
+    shown = _shown(reader, view) | _choices(reader, view)
+    return reader.page("booking.html", error.status if error else 200, events=events, **told, **shown)
 
 
 def _shown(reader: Reader, view: BookingView) -> dict[str, object]:
@@ -232,10 +248,14 @@ def _shown(reader: Reader, view: BookingView) -> dict[str, object]:
         "begun": view.start <= reader.now,
         "connection": _connection(reader, view) if owns else None,
         "receipt": _receipt(reader, view) if view.status not in LIVE else None,
-        "ends": _ends(reader, view) if is_open else [],
-        "most_seats": _most_seats(reader, view),
         **helpers(),
     }
+
+
+def _choices(reader: Reader, view: BookingView) -> dict[str, object]:
+    """What the forms that change a booking offer."""
+    is_open = reader.caller.owns(view.project, view.owner) and view.status in _OPEN
+    return {"ends": _ends(reader, view) if is_open else [], "most_seats": _most_seats(reader, view)}
 
 
 def _connection(reader: Reader, view: BookingView) -> ConnectionView | None:

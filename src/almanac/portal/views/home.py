@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Form
@@ -11,17 +12,20 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from almanac.core.bookings import BookingStatus
 from almanac.core.errors import AlmanacError
+from almanac.core.windows import Window
 from almanac.portal import booking_form, streams
 from almanac.portal.booking_form import BookForm, Told
 from almanac.portal.reader import Posting, Reader, Reading
 from almanac.portal.streams import Part
 from almanac.portal.timeline import LIVE, WORDS, sentence, steps
-from almanac.services.requests import BookingFilter
+from almanac.services.requests import FURTHEST, BookingFilter
 from almanac.services.views import BookingView
 
 router = APIRouter()
 
 MOST_SHOWN = 12
+JUST_ENDED = timedelta(hours=1)
+"""Longer than files take to be saved: what ended before isn't looked at."""
 _BUSY = frozenset({BookingStatus.BUILDING, BookingStatus.ENDING})
 
 
@@ -69,7 +73,8 @@ def show(
 
 def mine(reader: Reader) -> list[BookingView]:
     """What is mine and not over, by start."""
-    wanted = BookingFilter(mine=True, statuses=LIVE, limit=MOST_SHOWN)
+    present = Window(reader.now - JUST_ENDED, reader.now + FURTHEST)
+    wanted = BookingFilter(mine=True, statuses=LIVE, within=present, limit=MOST_SHOWN)
     return reader.app.bookings.list(reader.caller, wanted, reader.now)[0]
 
 
