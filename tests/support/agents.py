@@ -61,6 +61,8 @@ class Agents:
 
     def _live(self, machine: Machine) -> None:
         agent = self._running.get(machine.id)
+        if agent is None and (machine.cluster, machine.node) not in self._invited:
+            return  # it was asked for before this Almanac came
         try:
             if agent is None:
                 agent = _Agent(f"almn_{secrets.token_urlsafe(32)}")

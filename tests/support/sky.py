@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from cryptography.fernet import Fernet
@@ -10,6 +11,7 @@ from tests.support.agents import Agents
 from tests.support.tenant import Tenant
 
 from almanac.core.ports import PlacedNode
+from almanac.factory import wall_clock
 from almanac.services.nodes import Nodes
 from almanac.services.vault import Vault
 from almanac.sites.openstack.machines import Machines
@@ -23,25 +25,22 @@ class Sky:
     Args:
         tenant: the project.
         directory: for state and database.
+        clock: Almanac's, which may go wrong.
         settings: of the site, where they differ from the usual.
     """
 
-    def __init__(self, tenant: Tenant, directory: Path, **settings) -> None:
+    def __init__(self, tenant: Tenant, directory: Path, clock: Callable[[], datetime] = wall_clock, **settings) -> None:
         self.tenant = tenant
+        self.clock = clock
         self.settings = tenant.settings(**{"drain": timedelta(seconds=20)} | settings)
         self._state = directory / "sky"
         self.database = Database(f"sqlite:///{directory / 'nodes.db'}")
         self.database.migrate()
-        vault = Vault(Fernet.generate_key())
-        self.nodes = Nodes(self.database, vault, self.clock, directory / "storage")
+        self.vault = Vault(Fernet.generate_key())
+        self.nodes = Nodes(self.database, self.vault, clock, directory / "storage")
         self.site: OpenStackSite | None = None
         self.agents = Agents(self.nodes, self.machines)
         self.reopen()
-
-    @staticmethod
-    def clock() -> datetime:
-        """Now."""
-        return datetime.now(UTC)
 
     def reopen(self) -> OpenStackSite:
         """Another Almanac takes over; what ran in the first one's process has ended with it."""

@@ -15,6 +15,7 @@ from typing import Any
 from almanac.core.bookings import Booking, BookingTarget, Phase
 from almanac.core.catalogue import Profile
 from almanac.core.errors import SiteTrouble
+from almanac.core.ports import NoRoom, SiteError
 from almanac.core.rules import Reason, Verdict, verdict
 from almanac.services import lifecycle
 from almanac.services.calendars import Calendars, Change
@@ -27,6 +28,8 @@ from almanac.storage.unit import Unit
 
 log = logging.getLogger(__name__)
 
+_TOLD_AFTER = 2
+"""Troubles in a row with a lease until its person is told: the first is mostly over a moment later."""
 _ENDED = {
     Reason.END: ("ended", "The booking's time is over."),
     Reason.IDLE: ("released", "Released: it had not been used for {minutes} minutes."),
@@ -142,6 +145,7 @@ class Duties:
                 "phase": Phase.READY if why == "converge" and row.phase is Phase.READY else Phase.STARTING,
                 "secrets": row.secrets or new_secrets(row),
                 "build_started_at": row.build_started_at or now,
+                "spec_applied": False,  # until all of it is done: what is cut short is taken up again
             }
             unit.clusters.record(cluster, now, **facts)
             if why == "build":
@@ -178,6 +182,34 @@ class Duties:
             if row.phase not in {Phase.ABSENT, Phase.GONE}:
                 self._tell(change.unit, row, "gone", "Files and logs are saved; the cluster is torn down.", now)
 
+    def held(self, row: LeaseRow, now: datetime) -> None:
+        """A site holds what a lease asked for, unless that has changed meanwhile; told where the trouble before was."""
+        with self._database.write() as unit:
+            ready: dict[str, Any] = {"phase": Phase.READY, "attempts": 0, "not_before": None, "last_error": None}
+            unit.leases.record(row.id, now, if_window=row.window, if_order=row.order, **ready)
+            cluster = unit.clusters.for_lease(row.id) if row.attempts >= _TOLD_AFTER else None
+            if cluster is not None:
+                self._explain(unit, cluster, None, now)
+                self._tell(unit, cluster, "held", f"{row.site} holds its capacity now.", now)
+
+    def not_held(self, row: LeaseRow, error: SiteError, attempts: int, not_before: datetime, now: datetime) -> None:
+        """A site doesn't hold a lease yet: write that down, and tell its person if it wasn't only a moment."""
+        reason = _in_words(error, row.site)
+        with self._database.write() as unit:
+            unit.leases.record(row.id, now, attempts=attempts, not_before=not_before, last_error=reason)
+            cluster = unit.clusters.for_lease(row.id) if row.target is LeaseTarget.HELD else None
+            if cluster is None or attempts < _TOLD_AFTER:
+                return
+            self._explain(unit, cluster, reason, now)
+            if attempts == _TOLD_AFTER:
+                self._tell(unit, cluster, "waiting", f"{reason} It is asked for again by itself.", now)
+
+    @staticmethod
+    def _explain(unit: Unit, cluster: ClusterRow, reason: str | None, now: datetime) -> None:
+        """What a cluster waits for before anything of it is there; later its site says that."""
+        if cluster.phase is Phase.ABSENT:
+            unit.clusters.record(cluster.id, now, last_error=reason)
+
     def fail_cluster(self, row: ClusterRow, reason: str, now: datetime) -> None:
         """A cluster can't be had: say why, refund, and let the loop end what was made."""
         with self._calendars.changing(row.site, now) as change:
@@ -193,12 +225,13 @@ class Duties:
             change.unit.clusters.record(row.id, now, phase=Phase.FAILED, target=ClusterTarget.GONE, last_error=reason)
             change.unit.leases.record(row.lease_id, now, target=LeaseTarget.RETURNED)
 
-    def fail_lease(self, row: LeaseRow, reason: str, now: datetime) -> None:
+    def fail_lease(self, row: LeaseRow, error: SiteError, now: datetime) -> None:
         """The site won't hold the capacity: the cluster that would stand on it fails with it."""
+        reason = _in_words(error, row.site)
         with self._database.read() as unit:
             cluster = unit.clusters.for_lease(row.id)
         if cluster is not None:
-            self.fail_cluster(cluster, f"The site {row.site} would not hold the capacity: {reason}", now)
+            self.fail_cluster(cluster, reason, now)
             return
         with self._database.write() as unit:
             unit.leases.record(row.id, now, target=LeaseTarget.RETURNED, last_error=reason)
@@ -211,6 +244,13 @@ def _unless_in_trouble(site: str) -> Iterator[None]:
         yield
     except SiteTrouble as trouble:
         log.warning("bookings at %s are left for later: %s", site, trouble.message)
+
+
+def _in_words(error: SiteError, site: str) -> str:
+    """Why a site doesn't hold the capacity, and what would fit instead."""
+    reason = f"The site {site} doesn't hold the capacity: {str(error).rstrip('.')}."
+    instead = "Another time, fewer seats or another site may fit: almanac free shows what does."
+    return f"{reason} {instead}" if isinstance(error, NoRoom) else reason
 
 
 def verdict_of(profile: Profile, booking: Booking, cluster: ClusterRow | None) -> Verdict:

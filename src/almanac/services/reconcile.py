@@ -186,8 +186,7 @@ class Reconciler:
         except SiteError as error:
             self._lease_trouble(row, error)
         else:
-            ready = {"phase": Phase.READY, "attempts": 0, "not_before": None, "last_error": None}
-            self._lease(row.id, if_window=row.window, if_order=row.order, **ready)
+            self._duties.held(row, self._clock())
 
     def _give_back(self, row: LeaseRow, handle: Handle | None, *, again: bool) -> None:
         try:
@@ -266,9 +265,9 @@ class Reconciler:
         # Until its window begins there is time: what is in the way may be a lease whose teardown takes long.
         hopeless = isinstance(error, NoRoom) and attempts >= NO_ROOM_TRIES and row.window.start <= self._clock()
         if isinstance(error, Permanent) or hopeless:
-            self._duties.fail_lease(row, str(error), self._clock())
+            self._duties.fail_lease(row, error, self._clock())
             return
-        self._lease(row.id, attempts=attempts, not_before=self._later(attempts, error), last_error=str(error))
+        self._duties.not_held(row, error, attempts, self._later(attempts, error), self._clock())
 
     def _cluster_trouble(self, row: ClusterRow, error: SiteError, *, may_fail: bool = True) -> None:
         attempts = row.attempts + 1

@@ -108,7 +108,20 @@ def test_no_room_at_the_site_is_believed_in_the_end(rig):
     skip(rig, 10 * MINUTE)
     failed = view(rig, booked.id)
     assert failed.status is BookingStatus.FAILED
-    assert "would not hold the capacity: a competitor took it" in failed.reason
+    assert "The site cave doesn't hold the capacity: a competitor took it. Another time" in failed.reason
+
+
+def test_what_is_not_held_long_before_it_begins_is_told_at_once_and_when_it_is(rig):
+    rig.faults["cave"].fail("hold", NoRoom("a competitor took it"), times=2)
+    booked = book(rig, start=rig.clock() + 24 * HOUR)
+    ticks(rig, 4)
+    waiting = view(rig, booked.id)
+    assert waiting.status is BookingStatus.BOOKED
+    assert "a competitor took it" in waiting.reason
+    assert kinds(rig, booked.id)[-1] == "waiting"
+    ticks(rig, 10)
+    assert view(rig, booked.id).reason is None
+    assert kinds(rig, booked.id)[-1] == "held"
 
 
 def test_a_dead_cluster_is_mended_and_its_people_told(rig):

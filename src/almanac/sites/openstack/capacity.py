@@ -20,7 +20,8 @@ UNLIMITED = 2**20
 ISOLATION = "virtual machines of its own for every cluster, in a security group that lets nobody else in"
 _LEAD = timedelta(seconds=10)
 _SHORTEST = timedelta(minutes=1)
-_TEARDOWN = timedelta(minutes=1)
+_DELETION = timedelta(minutes=1)
+"""Within this machines are deleted; the cloud's clock, by which leases end, may be as far ahead of ours."""
 
 
 class Capacity:
@@ -77,10 +78,11 @@ class Capacity:
         return found
 
     def _limits(self, reserved: bool) -> Limits:
-        build, early = self._settings.build, self._settings.early
+        wanted = self._settings
+        teardown = wanted.drain + _DELETION  # a lease that ended earlier would take machines that still save files
         if not reserved:
-            return Limits(build=build, teardown=_TEARDOWN, look_every=self._settings.look_every)
-        return Limits(gap(early), _LEAD, _SHORTEST, build, _TEARDOWN, look_every=self._settings.look_every)
+            return Limits(build=wanted.build, teardown=teardown, look_every=wanted.look_every)
+        return Limits(gap(wanted.early), _LEAD, _SHORTEST, wanted.build, teardown, look_every=wanted.look_every)
 
     def _all_flavors(self) -> Mapping[str, Mapping[str, Any]]:
         found = self._cloud.call("compute", "GET", "/flavors/detail", "list flavors")["flavors"]

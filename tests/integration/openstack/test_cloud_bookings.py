@@ -1,0 +1,110 @@
+"""Bookings at a real cloud, from the asking to nothing left: what leases and servers there are, and what people are told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+
+import pytest
+from tests.support.cloud import Leftovers
+from tests.support.outpost import HOUR, Outpost, larger
+
+from almanac.core.bookings import BookingStatus
+from almanac.services import reconcile
+
+pytestmark = [pytest.mark.cloud, pytest.mark.timeout(600)]
+
+MINUTE = timedelta(minutes=1)
+
+
+def standing(clusters: int) -> Leftovers:
+    """What there is of a project with so many clusters of two nodes on two flavors."""
+    nodes = 2 * clusters
+    return Leftovers(
+        leases=nodes, servers=nodes, flavors=nodes, aggregates=nodes, ports=nodes, security_groups=clusters
+    )
+
+
+@pytest.fixture
+def outposts(tenant, tmp_path) -> Iterator[Callable[..., Outpost]]:
+    """Makes Almanacs on one project, which is empty before and after."""
+    assert tenant.left() == ""
+    made: list[Outpost] = []
+
+    def make(name: str = "almanac", **wanted: object) -> Outpost:
+        made.append(Outpost(tenant, tmp_path / name, **wanted))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+    assert tenant.left() == ""
+
+
+def test_two_almanacs_in_one_project_leave_each_other_alone_even_one_that_has_lost_its_database(
+    outposts, tenant, tmp_path
+):
+    ours, theirs = outposts(name="ours"), outposts(name="theirs")
+    mine, other = ours.book(), theirs.book()
+    ours.becomes(mine, BookingStatus.READY)
+    theirs.becomes(other, BookingStatus.READY)
+    assert tenant.running.leftovers(tenant.project) == standing(clusters=2)
+    ours.close()
+    for file in (tmp_path / "ours").glob("nodes.db*"):
+        file.unlink()
+    ours = outposts(name="ours")
+    ours.until(lambda: not (ours.leases(mine) or ours.servers(mine)), "orphans stay")
+    for _ in range(3):
+        theirs.app.reconciler.tick()
+    assert tenant.running.leftovers(tenant.project) == standing(clusters=1)
+    assert theirs.view(other).status is BookingStatus.READY
+    theirs.end(other)
+
+
+@pytest.mark.parametrize(
+    ("ahead", "start_in"), [(MINUTE, None), (-MINUTE, timedelta(seconds=10))], ids=["ahead", "behind"]
+)
+def test_a_clock_that_is_a_minute_off_costs_nobody_anything(outposts, ahead, start_in):
+    almanac = outposts(ahead=ahead)
+    later = almanac.book(start=almanac.clock() + HOUR)
+    soon = almanac.book(start=start_in and almanac.clock() + start_in)
+    almanac.becomes(soon, BookingStatus.READY)
+    for booking in (soon, later):
+        view, leases = almanac.view(booking), almanac.leases(booking)
+        assert len(leases) == 2
+        for lease in leases:  # by the cloud's clock
+            begins, ends = (datetime.fromisoformat(f"{lease[name]}Z") for name in ("start_date", "end_date"))
+            assert begins <= view.start - ahead + MINUTE
+            assert ends >= view.end - ahead + almanac.sky.settings.drain
+        almanac.end(booking)
+
+
+def test_a_mixed_booking_whose_second_flavor_is_full_is_refused_whole_and_in_words(outposts, tenant, monkeypatch):
+    monkeypatch.setattr(reconcile, "NO_ROOM_TRIES", 3)  # else it takes a minute
+    tenant.limit(cores=-1, instances=-1, ram=-1)
+    almanac = outposts(profile=larger(workers=199))
+    tomorrow, today = almanac.book(start=almanac.clock() + 24 * HOUR), almanac.book()
+    almanac.until(lambda: almanac.view(tomorrow).reason, "nobody is told")
+    assert almanac.view(tomorrow).status is BookingStatus.BOOKED
+    failed = almanac.becomes(today, BookingStatus.FAILED)
+    for reason in (failed.reason, almanac.view(tomorrow).reason, almanac.told(tomorrow), almanac.told(today)):
+        assert "no room to lease 199 x m.small: Not enough hosts available. Another time" in reason
+    assert failed.node_hours == 0
+    assert tenant.leases() == []
+    almanac.end(tomorrow)
+
+
+def test_leases_deleted_behind_our_back_come_back_with_their_machines_and_the_person_is_told(outposts, tenant):
+    almanac = outposts()
+    booking = almanac.book()
+    almanac.becomes(booking, BookingStatus.READY)
+    before = almanac.servers(booking)
+    for lease in almanac.leases(booking):
+        tenant.cloud.remove("reservation", f"/leases/{lease['id']}", "delete a lease")
+    almanac.until(lambda: "mending: " in almanac.told(booking), "nobody is told")
+    assert "head: its machine is gone. worker-1: its machine is gone." in almanac.told(booking)
+    almanac.becomes(booking, BookingStatus.READY)
+    after = almanac.servers(booking)
+    assert after.keys() == before.keys()
+    assert not {one["id"] for one in after.values()} & {one["id"] for one in before.values()}
+    almanac.end(booking)
