@@ -43,6 +43,7 @@ from almanac.services.projects import Projects
 from almanac.services.receipts import Receipts
 from almanac.services.reconcile import Reconciler
 from almanac.services.rules import Rules
+from almanac.services.savings import Savings
 from almanac.services.series import SeriesDesk
 from almanac.services.sessions import Sessions
 from almanac.services.showing import Showing
@@ -54,6 +55,7 @@ from almanac.services.waiting import WaitingList
 from almanac.services.warm import WarmPool
 from almanac.services.wishes import Wishes
 from almanac.settings import Settings
+from almanac.simulation.rivals import rivals
 from almanac.siting import Sites, built_in, shapes, storage_of
 from almanac.storage.database import Database
 
@@ -158,7 +160,8 @@ def compose(
     )
     waiting = WaitingList(database, catalogue, calendars, finder, maker, rules, wake.set)
     duties = Duties(database, catalogue, calendars, warm, carrying, waiting.look)
-    planning = Planning(database, catalogue, leads, history, turned)
+    savings = Savings(database, catalogue, leads, rivals)
+    planning = Planning(database, catalogue, leads, history, turned, savings=savings)
     return Almanac(
         database=database,
         catalogue=catalogue,

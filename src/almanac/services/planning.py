@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -30,6 +30,7 @@ from almanac.services.demand import DemandHistory
 from almanac.services.dials import Dials
 from almanac.services.expecting import AHEAD, Expected, Expecting
 from almanac.services.leads import Leads
+from almanac.services.savings import Savings
 from almanac.services.standing import Terms, standing
 from almanac.storage.database import Database
 from almanac.storage.rows import PlanHourRow, PlanRow
@@ -54,6 +55,7 @@ class Outcome:
         standing: places that are bought or stand on bookings and warm clusters, shape (hours,).
         plan: in slots; None where no site offers the profile or the solver failed: what is bought stays then.
         places: to be held, bought ones included.
+        saved: what ``Savings`` says; None where it isn't looked at, or nothing can be told yet.
     """
 
     profile: str
@@ -65,6 +67,7 @@ class Outcome:
     plan: Plan | None
     places: tuple[Place, ...]
     basis: str
+    saved: Mapping[str, Any] | None = None
 
     @property
     def hour(self) -> PlanHourRow:
@@ -87,6 +90,7 @@ class Outcome:
             "cost": None if self.plan is None else round(self.plan.cost, 4),
             "sentences": [] if self.plan is None else list(sentences(self.plan)),
             "short": self.plan is not None and not self.plan.met,
+            "saved": self.saved,
             "score": None
             if score is None
             else {
@@ -127,6 +131,7 @@ class Planning:
         history: DemandHistory,
         dials: Callable[[], Dials],
         solve: Solver = best,
+        savings: Savings | None = None,
     ) -> None:
         self._database = database
         self._catalogue = catalogue
@@ -134,6 +139,7 @@ class Planning:
         self._history = history
         self._expecting = Expecting(history)
         self._solve = solve
+        self._savings = savings
         self._dials = dials
         self._made_at: datetime | None = None
         self._made_by: Dials | None = None
@@ -213,7 +219,8 @@ class Planning:
             return replace(made, basis=f"{expected.basis} {error} What is held stays.")
         notice = {each.site: each.lead_time for each in terms}
         wanted = carried(plan, bought, profile.name, notice.__getitem__, _new_id, now, HOUR)
-        return replace(made, plan=plan, places=tuple(wanted))
+        saved = self._savings.of(profile, terms[0].site, now) if keep and self._savings is not None else None
+        return replace(made, plan=plan, places=tuple(wanted), saved=saved)
 
     @staticmethod
     def _missing(terms: Sequence[SiteTerms], dials: Dials) -> float:

@@ -148,3 +148,6 @@ def test_held_capacity_follows_a_week_of_demand_and_a_workshop_is_ready_at_its_b
     noons = [day * 24 + 12 for day in range(5)]
     assert [plan.past.walk_ins[hour] for hour in noons] == [2] * 5
     assert all(plan.past.held[hour] >= 2 for hour in noons)
+    assert plan.saved is not None
+    assert plan.saved.hours > 72
+    assert plan.saved.held < 0.7 * min(plan.saved.static_peak, plan.saved.reactive)
