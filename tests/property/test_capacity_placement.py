@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from almanac.core.capacity import Calendar
-from almanac.core.placement import Candidate, Offer, Request, earliest, largest, offer_at, offers
+from almanac.core.placement import Candidate, Offer, Request, earliest, largest, offer_at, offers, starts
 from almanac.core.resources import Claim, Flavor, Holder, Host, NodeGroup, Resources
 from almanac.core.windows import Window
 
@@ -96,3 +96,17 @@ def test_an_answer_is_an_offer_or_a_refusal_whose_alternatives_hold(one, two, re
     assert ("smaller" in kinds) == (most > 0)
     assert most == 0 or kinds["smaller"].seats == most
     assert ("later" in kinds) == (earliest(one, request_, at(first), now) is not None)
+
+
+@given(candidates("s"), requests, st.integers(0, 20), st.integers(1, 40))
+def test_starts_are_all_that_work_and_before_the_build_is_cut_short_no_other(candidate, request_, first, length):
+    within = Window(at(first), at(first + length))
+    found = starts(candidate, request_, within, now)
+    assert [each.first for each in found] == sorted(each.first for each in found)
+    whole = max(within.start, now + candidate.lead_time + candidate.before)
+    for minute in range(first, first + length):
+        inside = any(each.first <= at(minute) <= each.last for each in found)
+        works = tried(candidate, request_, minute) is not None
+        assert works or not inside
+        if at(minute) >= whole:
+            assert inside == works

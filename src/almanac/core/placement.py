@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 
-from almanac.core.capacity import Calendar, Shortfall
+from almanac.core.capacity import Calendar, Shortfall, StartRange
 from almanac.core.packing import Placement, most
 from almanac.core.refusals import Alternative, AlternativeKind, Refusal, shortage, spoken
 from almanac.core.resources import NodeGroup
@@ -143,6 +143,33 @@ def earliest(
     first = max(soonest, start - candidate.before)
     begin = candidate.calendar.earliest(candidate.groups(request.seats), length, first, latest)
     return None if begin is None else _at(candidate, request, begin + candidate.before, now)
+
+
+def starts(candidate: Candidate, request: Request, within: Window, now: datetime) -> tuple[StartRange, ...]:
+    """Every start inside a window from which the request fits at a site, as ranges in the order of time.
+
+    Args:
+        candidate: the site.
+        request: what is asked for.
+        within: where to look for starts.
+        now: aware UTC.
+    """
+    soonest = now + candidate.lead_time
+    whole_build = soonest + candidate.before
+    found: list[StartRange] = []
+    first, near = max(within.start, soonest), min(within.end, whole_build)
+    # A start so near that its build is cut short: the nearer the less it takes, so if the last fits, all do.
+    if first < near:
+        if _at(candidate, request, near, now) is not None:
+            found.append(StartRange(first, near))
+        elif _at(candidate, request, first, now) is not None:
+            found.append(StartRange(first, first))
+    begin, end = max(within.start, whole_build) - candidate.before, within.end - candidate.before
+    if begin < end:
+        length = max(candidate.before + request.duration + candidate.after, candidate.minimum_lease)
+        ranges = candidate.calendar.starts(candidate.groups(request.seats), length, begin, end)
+        found += [StartRange(each.first + candidate.before, each.last + candidate.before) for each in ranges]
+    return tuple(found)
 
 
 def largest(candidate: Candidate, request: Request, start: datetime, now: datetime) -> int:

@@ -18,6 +18,7 @@ class Entry:
 
 MENU = (
     Entry("/", "Home"),
+    Entry("/calendar", "Calendar"),
     Entry("/bookings", "Bookings"),
     Entry("/projects", "Projects"),
     Entry("/tokens", "Tokens"),

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from almanac.core import placement
-from almanac.core.capacity import Calendar
+from almanac.core.capacity import Calendar, StartRange
 from almanac.core.catalogue import Profile
 from almanac.core.choosing import Choice
 from almanac.core.errors import NoCapacity, QuotaExceeded
@@ -76,6 +76,23 @@ class Finder:
         offers = tuple(self._offer(offer, profile, choice, now) for offer in found)
         refusal = at_start.to_json() if isinstance(at_start, Refusal) else None
         return AvailabilityView(offers, largest, refusal)
+
+    def starts(self, caller: Caller, query: AvailabilityQuery, now: datetime) -> dict[str, tuple[StartRange, ...]]:
+        """By site, every start from which it would fit; ``query.within`` says where to look, its limit isn't heeded.
+
+        Raises:
+            UnknownProfile, BadWindow, BadRequest, NotFound, NotOffered, QuotaExceeded, SiteTrouble: as they say.
+        """
+        profile = self._catalogue.profile(query.profile)
+        check_duration(profile, query.duration)
+        within = query.within or Window.lasting(now, _LOOK_AHEAD)
+        if within.end <= now:
+            return {}
+        window, project = Window.lasting(max(now, within.start), query.duration), _payer(caller, query.project)
+        choice = self._chooser.choose(Ask(profile, query.seats, window, project, query.site, query.data), now)
+        request, searched = Request(query.seats, query.duration), Window(window.start, within.end)
+        with self._candidates(profile, choice.sites, now) as candidates:
+            return {each.site: placement.starts(each, request, searched, now) for each in candidates}
 
     def refused(self, ask: Ask, now: datetime, unit: Unit | None = None) -> NoCapacity:
         """The error that says what is short, when, and what would fit instead; other sites are looked at too."""

@@ -114,11 +114,15 @@ def form(
     profile: Annotated[str, Query(max_length=40, pattern=rf"{fields.LABEL}|^$")] = "",
     start: Annotated[str, Query(max_length=40)] = "",
     seats: Annotated[int, Query(ge=1, le=10_000)] = 1,
+    lasts_s: Annotated[int, Query(ge=60, le=fields.YEAR_S)] = int(booking_form.USUAL.total_seconds()),
+    site: Annotated[str, Query(max_length=40)] = "",
+    project: Annotated[str, Query(max_length=40)] = "",
 ) -> HTMLResponse:
     """Book for later, for many, or with a name."""
     offered = _offered(reader)
     chosen = profile or (offered[0].name if offered else "none")
-    return _form(reader, BookForm(profile=chosen, start=start, seats=seats))
+    asked = BookForm(profile=chosen, start=start, seats=seats, lasts_s=lasts_s, site=site, project=project)
+    return _form(reader, asked)
 
 
 @router.post("/book")
