@@ -116,7 +116,7 @@ def calendar(wanted: Asked, reader: Reading) -> HTMLResponse:
         days=[day_of(start, end, free, booked, reader.times) for start, end in pairwise(marks)],
         shown=shown(reader, marks, free, booked),
         most=MOST_SHOWN if len(booked) == MOST_SHOWN else None,
-        told=booking_form.told(error) if error else None,
+        told=booking_form.told(error, reader.times) if error else None,
         words=WORDS,
     )
 

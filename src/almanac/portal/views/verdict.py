@@ -24,7 +24,9 @@ def verdict(form: Annotated[BookForm, Query()], reader: Reading) -> HTMLResponse
     try:
         offer = _offer(reader, form)
     except AlmanacError as error:
-        return reader.page("_refusal.html", refusal=booking_form.told(error), form=form, new_key=booking_form.new_key)
+        return reader.page(
+            "_refusal.html", refusal=booking_form.told(error, reader.times), form=form, new_key=booking_form.new_key
+        )
     return reader.page("_verdict.html", offer=offer, form=form)
 
 
