@@ -28,11 +28,11 @@ pytestmark = [
     pytest.mark.cluster,
     pytest.mark.root,
     pytest.mark.turn(-3),
-    pytest.mark.timeout(600),
+    pytest.mark.timeout(900),
 ]
 
 T = TypeVar("T")
-PATIENCE_S = 300.0
+PATIENCE_S = 600.0
 SEATS = 30
 CATALOGUE = f"""
 [profiles.pair]

@@ -28,6 +28,7 @@ from scripts.cloud.steps import Clock
 NAMED = "ALMANAC_TEST_CLOUD"
 _PREFIX = "almanac-cloud-"
 _PATIENCE_S = 90.0
+_HOSTS = 8
 
 
 @dataclass(frozen=True)
@@ -261,19 +262,19 @@ def running_cloud(*, own: bool = False) -> Iterator[Cloud]:
             yield cloud
         return
     run = str(os.getpid()) if own else os.environ.get("PYTEST_XDIST_TESTRUNUID", f"{os.getpid()}-shared")[:12]
-    with _shared(Path(tempfile.gettempdir()) / f"{_PREFIX}{run}", hosts=3 if own else 8) as cloud:
+    with _shared(Path(tempfile.gettempdir()) / f"{_PREFIX}{run}") as cloud:
         yield cloud
 
 
 @contextmanager
-def _shared(state: Path, hosts: int) -> Iterator[Cloud]:
+def _shared(state: Path) -> Iterator[Cloud]:
     """The first to come starts it, the last to leave ends it; ``gate`` is held while either happens."""
     gate, users = state.with_suffix(".gate"), state.with_suffix(".users")
     with users.open("a") as using:
         with _held(gate):
             fcntl.flock(using, fcntl.LOCK_SH)
             sweep(state.parent)
-            stack = lifecycle.up(state, hosts, open_hosts=2, clock=Clock())
+            stack = lifecycle.up(state, _HOSTS, open_hosts=2, clock=Clock())
         try:
             with closing(Cloud(stack)) as cloud:
                 yield cloud
