@@ -2,7 +2,9 @@
 
 Prints one JSON line: ``policies`` with slot-hours, shares of a static peak and of the hourly oracle, and how long people
 waited; ``forecast`` with the skill beside its shadow and the cover of its bands; ``planner`` with the time of one plan of 672
-hours at 3 sites. What was assumed about the trace goes to standard error.
+hours at 3 sites; ``booking`` with the median of a booking while plans
+are made without a pause (the product makes one in half a minute) and while none is. What was assumed about the trace goes to
+standard error.
 
     PYTHONPATH=src python benchmarks/planning.py --trace FILE [--scenario platform|small|contended] [--zone Europe/Berlin]
 """
@@ -18,6 +20,8 @@ sys.path[:] = [path for path in sys.path if abspath(path) != dirname(abspath(__f
 import argparse
 import json
 import statistics
+import tempfile
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -25,22 +29,37 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
+from cryptography.fernet import Fernet
 
+from almanac.core.catalogue import Profile
 from almanac.core.demand import Sessions
+from almanac.core.demand_hours import Kind, floor_hour
 from almanac.core.errors import AlmanacError
 from almanac.core.plan import Firm, Problem, SiteTerms
+from almanac.core.ports import Limits
+from almanac.core.resources import Flavor, Host, Resources
 from almanac.core.windows import Window
+from almanac.factory import Almanac, compose, wall_clock
 from almanac.forecasting.score import score
-from almanac.forecasting.series import concurrency
+from almanac.forecasting.series import Series, concurrency
 from almanac.planning.planner import plan
+from almanac.services.caller import Caller, Role
+from almanac.services.dials import Dials
+from almanac.services.requests import BookingRequest
+from almanac.services.rules import Rules
+from almanac.services.vault import Vault
 from almanac.simulation.comparison import Comparison, Service, compare
 from almanac.simulation.market import Market
-from almanac.simulation.ours import Dials
+from almanac.simulation.ours import Dials as Promise
 from almanac.simulation.reading import Input, load, product_forecaster
 from almanac.simulation.traffic import Traffic, traffic
+from almanac.sites.simulated import SimulatedSite
+from almanac.storage.database import Database
+from almanac.storage.rows import PersonRow, ProjectRow
 
 HOUR = timedelta(hours=1)
 START = datetime(2026, 5, 4, tzinfo=UTC)
+EVE = Caller("bench", roles={"bench": Role.MEMBER})
 
 
 @dataclass(frozen=True)
@@ -48,15 +67,15 @@ class Scenario:
     """A platform's terms, its operator's promise, and what equal service means there."""
 
     market: Market
-    dials: Dials
+    dials: Promise
     service: Service
 
 
 SCENARIOS: dict[str, Callable[[int], Scenario]] = {
-    "platform": lambda seed: Scenario(Market(seed=seed), Dials(at_once=0.995), lambda result: result.at_once),
-    "small": lambda seed: Scenario(Market(seed=seed), Dials(at_once=0.985), lambda result: result.within_5_min),
+    "platform": lambda seed: Scenario(Market(seed=seed), Promise(at_once=0.995), lambda result: result.at_once),
+    "small": lambda seed: Scenario(Market(seed=seed), Promise(at_once=0.985), lambda result: result.within_5_min),
     "contended": lambda seed: Scenario(
-        Market(on_demand_cap=10, seed=seed), Dials(at_once=0.99), lambda result: result.at_once
+        Market(on_demand_cap=10, seed=seed), Promise(at_once=0.99), lambda result: result.at_once
     ),
 }
 
@@ -138,6 +157,65 @@ def planner_time(rounds: int = 7) -> dict[str, object]:
     }
 
 
+def bookings_beside(seconds: float = 4.0) -> dict[str, object]:
+    """The median of a booking while nobody plans, and while a plan is made at every change; one process, one database.
+
+    They alternate, so that a noisy machine is as noisy for both.
+    """
+    with tempfile.TemporaryDirectory() as directory:
+        app = make(f"sqlite:///{directory}/almanac.db")
+        spent: dict[bool, list[float]] = {False: [], True: []}
+        plans = 0
+        stop, planning = threading.Event(), threading.Event()
+
+        def plan_on() -> None:
+            nonlocal plans
+            while not stop.is_set():
+                if planning.wait(0.01):
+                    app.planning.make(app.clock())
+                    plans += 1
+
+        thread = threading.Thread(target=plan_on, daemon=True)
+        thread.start()
+        until = time.perf_counter() + seconds
+        number = 0
+        while time.perf_counter() < until:
+            planned = number // 20 % 2 == 1
+            planning.set() if planned else planning.clear()
+            request = BookingRequest("spark-small", HOUR, app.clock() + timedelta(hours=24 + number * 13 % 2000))
+            began = time.perf_counter()
+            app.bookings.book(EVE, request, app.clock())
+            spent[planned].append(time.perf_counter() - began)
+            number += 1
+        stop.set()
+        thread.join()
+        app.database.close()
+    alone, beside = (round(1000 * statistics.median(spent[planned]), 2) for planned in (False, True))
+    return {"alone_ms": alone, "beside_plans_ms": beside, "bookings": number, "plans": plans}
+
+
+def make(url: str) -> Almanac:
+    """An Almanac that plans for ten weeks of demand at three sites, with a floor."""
+    database = Database(url)
+    database.migrate()
+    with database.write() as unit:
+        unit.people.add_person(PersonRow("bench", datetime.now(UTC)))
+        unit.people.add_project(ProjectRow("bench", "Benchmark", datetime.now(UTC)))
+        unit.people.set_member("bench", "bench", "member")
+    node = Flavor("node", Resources(1, 2048, 2))
+    hosts = [Host(f"host-{number}", node.resources * 64) for number in range(30)]
+    sites = [SimulatedSite(name, hosts, [node], Limits(minimum_lease=HOUR), wall_clock) for name in "abc"]
+    profile = Profile("spark-small", "Small", "node", "node", workers=2, max_workers=2)
+    app = compose(database, Vault(Fernet.generate_key()), sites, [profile], Rules(plan=Dials()))
+    hours = 70 * 24
+    start = floor_hour(wall_clock()) - hours * HOUR
+    values = np.random.default_rng(0).poisson(6 + 5 * np.sin(np.arange(hours) / 24 * 2 * np.pi)).astype(np.float64)
+    told = {Kind.WALK_IN: Series(start, values, values >= 0)}
+    app.history.put(Caller("bench", operator=True), "made-up", "spark-small", told, wall_clock())
+    app.planning.make(wall_clock())
+    return app
+
+
 def main() -> None:
     args = arguments()
     try:
@@ -158,6 +236,7 @@ def main() -> None:
             "simulated_s": round(time.perf_counter() - began, 1),
             "forecast": forecast_score(played),
             "planner": planner_time(),
+            "booking": bookings_beside(),
         }
         print(json.dumps(line))
     except AlmanacError as error:
