@@ -151,6 +151,39 @@ def test_a_cluster_needs_a_lease(bench):
     assert bench.ids() == (set(), set())
 
 
+def test_preparing_needs_no_lease_and_shows_that_it_starts(bench):
+    for handle in bench.site.prepare(bench.spec()):
+        assert bench.reopen().observe().clusters[0].handle == through_json(handle)
+        assert bench.cluster("cluster-1", ClusterState.STARTING)
+    list(bench.site.stop({"cluster": "cluster-1"}))
+    assert bench.ids() == (set(), set())
+
+
+def test_what_was_prepared_is_what_starts(bench):
+    bench.held()
+    list(bench.site.prepare(bench.spec()))
+    list(bench.reopen().prepare(bench.spec()))
+    list(bench.site.start(bench.spec()))
+    before = bench.ready()
+    list(bench.site.prepare(bench.spec()))
+    assert bench.ready().endpoints == before.endpoints
+    assert bench.ids() == ({"lease-1"}, {"cluster-1"})
+
+
+def test_a_preparation_that_was_cut_anywhere_is_completed_by_a_start_and_can_be_stopped(bench):
+    bench.held()
+    total = len(list(bench.site.prepare(bench.spec())))
+    list(bench.site.stop({"cluster": "cluster-1"}))
+    for cut_after in range(1, total + 1):
+        saved = cut(bench.reopen().prepare(bench.spec()), cut_after)
+        list(bench.reopen().stop(saved[-1]))
+        assert bench.ids() == ({"lease-1"}, set()), f"stopped after checkpoint {cut_after} of {total}"
+        cut(bench.site.prepare(bench.spec()), cut_after)
+        list(bench.reopen().start(bench.spec()))
+        bench.ready()
+        list(bench.site.stop({"cluster": "cluster-1"}))
+
+
 def test_a_cluster_becomes_ready_with_endpoints(bench):
     bench.held()
     handles = [through_json(handle) for handle in bench.site.start(bench.spec())]

@@ -37,7 +37,12 @@ HOSTS = {
 LIMITS = {
     "sky": Limits(teardown=20 * SECOND),
     "cave": Limits(
-        gap=MINUTE, lead_time=30 * SECOND, minimum_lease=5 * MINUTE, teardown=30 * SECOND, look_every=15 * SECOND
+        gap=MINUTE,
+        lead_time=30 * SECOND,
+        minimum_lease=5 * MINUTE,
+        teardown=30 * SECOND,
+        look_every=15 * SECOND,
+        prepares=True,
     ),
 }
 PROFILES = (

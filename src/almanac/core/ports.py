@@ -59,6 +59,7 @@ class Limits:
         teardown: how long a teardown takes, saving included.
         extendable: whether a running lease can be extended in place.
         look_every: how often to look at it while nothing is on the move there; zero: at every tick.
+        prepares: whether ``prepare`` has something to do while a lease isn't active yet.
     """
 
     gap: timedelta = timedelta(0)
@@ -68,6 +69,7 @@ class Limits:
     teardown: timedelta = timedelta(seconds=60)
     extendable: bool = True
     look_every: timedelta = timedelta(0)
+    prepares: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +257,12 @@ class Site(Protocol):
 
     def give_back(self, handle: Handle) -> None:
         """End a lease. Already gone is success."""
+
+    def prepare(self, cluster: ClusterSpec) -> Iterator[Handle]:
+        """Make what ``start`` needs and no lease is needed for, so that it needn't be waited for then (see ``Limits.prepares``).
+
+        Idempotent by ``cluster.id``; ``stop`` removes it. Yields a handle at every checkpoint; none where there is nothing to do.
+        """
 
     def start(self, cluster: ClusterSpec) -> Iterator[Handle]:
         """Make it run as specified: create, converge or mend; idempotent by ``cluster.id``.

@@ -6,7 +6,7 @@ It is level-triggered: it looks at what is, never at what happened, so a crash a
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -17,6 +17,8 @@ from almanac.core.windows import Window
 
 STUCK_AFTER = timedelta(minutes=10)
 """A cluster that isn't ready and of which nothing new was seen for this long is started again, which converges."""
+ANY_MOMENT = timedelta(minutes=1)
+"""So near to its window's start a lease becomes active any moment: sites may start one early, or a bit late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,13 @@ class GiveBack:
 
 
 @dataclass(frozen=True, slots=True)
+class Prepare:
+    """Make what the cluster needs besides its lease, which isn't active yet."""
+
+    cluster: str
+
+
+@dataclass(frozen=True, slots=True)
 class Start:
     """Start, converge or mend the cluster."""
 
@@ -107,23 +116,25 @@ class EndOrphan:
     id: str
 
 
-Action = Hold | GiveBack | Start | Stop | Record | EndOrphan
+Action = Hold | GiveBack | Prepare | Start | Stop | Record | EndOrphan
 
 
 @dataclass(frozen=True, slots=True)
 class Desired:
-    """All unfinished rows, and each site's hosts (``(site, host)`` -> resources)."""
+    """All unfinished rows, each site's hosts (``(site, host)`` -> resources), and the sites that prepare clusters."""
 
     leases: Sequence[WantedLease]
     clusters: Sequence[WantedCluster]
     room: Mapping[tuple[str, str], Resources]
+    prepares: Container[str] = frozenset()
 
 
 def decide(desired: Desired, observed: Mapping[str, Observation], now: datetime) -> list[Action]:
     """The actions that bring what is observed closer to what is desired.
 
     Sites that are missing from ``observed`` didn't answer: nothing is done there. Rows that changed since a site's
-    observation began are left for the next call. Stops come before starts, so that room is made before it is taken.
+    observation began are left for the next call, but for new ones, of which nothing can have been seen. Stops come before
+    starts, so that room is made before it is taken.
 
     Args:
         desired: what the database wants.
@@ -144,7 +155,8 @@ def decide(desired: Desired, observed: Mapping[str, Observation], now: datetime)
             else:
                 lease = lease_rows.get(cluster.lease)
                 active = seen_leases.get((cluster.site, cluster.lease))
-                starts.extend(_wanted_cluster(cluster, seen, _usable(lease, active), present, now))
+                ahead = cluster.site in desired.prepares
+                starts.extend(_wanted_cluster(cluster, seen, present, now, usable=_usable(lease, active), ahead=ahead))
     holds: list[Action] = []
     for lease in desired.leases:
         if _settled(lease, observed, now):
@@ -159,9 +171,31 @@ def decide(desired: Desired, observed: Mapping[str, Observation], now: datetime)
 def _settled(row: WantedLease | WantedCluster, observed: Mapping[str, Observation], now: datetime) -> bool:
     """Whether the row may be acted on: its site answered, it is older than the answer, and it isn't backing off."""
     observation = observed.get(row.site)
-    if observation is None or row.changed_at >= observation.began:
+    if observation is None or _younger(row, observation):
         return False
     return row.not_before is None or row.not_before <= now
+
+
+def _younger(row: WantedLease | WantedCluster, observation: Observation) -> bool:
+    """Whether what was seen may be out of date for the row. Of one for which nothing was ever asked, there is nothing to see."""
+    untouched = row.phase is Phase.ABSENT and row.handle is None
+    return row.changed_at >= observation.began and not untouched
+
+
+def look_soon(desired: Desired, observed: Mapping[str, Observation], now: datetime) -> bool:
+    """Whether the next look should come soon: rows wait for it, or a lease becomes active any moment."""
+    rows: tuple[WantedLease | WantedCluster, ...] = (*desired.leases, *desired.clusters)
+    if any(row.site in observed and _younger(row, observed[row.site]) for row in rows):
+        return True
+    active = {(site, x.id) for site, o in observed.items() for x in o.leases if x.state is LeaseState.ACTIVE}
+    return any(
+        row.wanted
+        and row.phase is Phase.READY
+        and row.site in observed
+        and abs(now - row.window.start) < ANY_MOMENT
+        and (row.site, row.id) not in active
+        for row in desired.leases
+    )
 
 
 def _usable(row: WantedLease | None, seen: SeenLease | None) -> bool:
@@ -169,12 +203,13 @@ def _usable(row: WantedLease | None, seen: SeenLease | None) -> bool:
 
 
 class _Presence:
-    """What stands on the hosts now: clusters that may have machines, by host and by lease."""
+    """What stands on the hosts now: clusters that may have machines, or are to get them at once, by host and by lease."""
 
     def __init__(self, desired: Desired, seen: Mapping[tuple[str, str], SeenCluster]) -> None:
         self._room = desired.room
         self._used: dict[tuple[str, str], Resources] = defaultdict(Resources)
         self._leases: set[str] = set()
+        self._admitted: set[str] = set()
         for cluster in desired.clusters:
             started = cluster.phase in {Phase.STARTING, Phase.READY, Phase.STOPPING} or cluster.handle is not None
             if started or (cluster.site, cluster.id) in seen:
@@ -182,6 +217,7 @@ class _Presence:
                 self._take(cluster)
 
     def _take(self, cluster: WantedCluster) -> None:
+        self._admitted.add(cluster.id)
         for host, resources in cluster.takes.items():
             self._used[cluster.site, host] += resources
 
@@ -189,7 +225,12 @@ class _Presence:
         return lease in self._leases
 
     def admit(self, cluster: WantedCluster) -> bool:
-        """Take room for a new cluster if its hosts have it; a slow teardown next door makes it wait."""
+        """Take room for a new cluster if its hosts have it; a slow teardown next door makes it wait.
+
+        One that was prepared has its room already.
+        """
+        if cluster.id in self._admitted:
+            return True
         for host, resources in cluster.takes.items():
             room = self._room.get((cluster.site, host))
             if room is None or not (self._used[cluster.site, host] + resources).fits_in(room):
@@ -233,12 +274,15 @@ def _unwanted_cluster(row: WantedCluster, seen: SeenCluster | None) -> Iterable[
 
 
 def _wanted_cluster(
-    row: WantedCluster, seen: SeenCluster | None, usable: bool, present: _Presence, now: datetime
+    row: WantedCluster, seen: SeenCluster | None, present: _Presence, now: datetime, *, usable: bool, ahead: bool
 ) -> Iterable[Action]:
     if row.phase is Phase.FAILED:
         return ()
-    if row.phase is Phase.ABSENT and seen is None:
-        return (Start(row.id, "build"),) if usable and row.build_at <= now and present.admit(row) else ()
+    if row.phase is Phase.ABSENT:
+        untouched = seen is None and row.handle is None
+        if row.build_at > now or not (usable or (ahead and untouched)) or not present.admit(row):
+            return ()
+        return (Start(row.id, "build") if usable else Prepare(row.id),)
     if seen is None:
         return (Start(row.id, "gone" if row.phase is Phase.READY else "resume"),) if usable else ()
     record = Record(row.id, seen)
@@ -246,7 +290,7 @@ def _wanted_cluster(
         return (record, Start(row.id, "dead"))
     if not seen.whole:
         return (record, Start(row.id, "broken"))
-    if not row.spec_applied or row.phase is Phase.ABSENT:
+    if not row.spec_applied:
         return (record, Start(row.id, "converge"))
     if seen.state is not ClusterState.READY and now - row.changed_at > STUCK_AFTER:
         return (record, Start(row.id, "stuck"))

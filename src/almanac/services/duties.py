@@ -129,6 +129,20 @@ class Duties:
         project = booking.project if booking else None
         unit.events.append(EventRow(now, kind, lifecycle.ALMANAC, message, row.booking_id, row.id, project))
 
+    def preparing(self, cluster: str, new_secrets: Callable[[ClusterRow], str], now: datetime) -> ClusterRow | None:
+        """A cluster is about to be prepared: its secrets are written down.
+
+        Returns:
+            The row to go by; None: it isn't wanted any more, or its build has begun.
+        """
+        with self._database.write() as unit:
+            row = unit.clusters.get(cluster)
+            if row is None or row.target is ClusterTarget.GONE or row.phase is not Phase.ABSENT:
+                return None
+            secrets = row.secrets or new_secrets(row)
+            unit.clusters.record(cluster, now, secrets=secrets)
+        return replace(row, secrets=secrets)
+
     def starting(
         self, cluster: str, why: str, new_secrets: Callable[[ClusterRow], str], now: datetime
     ) -> ClusterRow | None:

@@ -10,19 +10,31 @@ from typing import Any
 
 from almanac.core.bookings import Phase
 from almanac.core.errors import SiteTrouble
-from almanac.core.ports import ClusterState, Handle, NoRoom, Observation, Permanent, SeenCluster, SiteError, Temporary
+from almanac.core.ports import (
+    ClusterSpec,
+    ClusterState,
+    Handle,
+    NoRoom,
+    Observation,
+    Permanent,
+    SeenCluster,
+    SiteError,
+    Temporary,
+)
 from almanac.core.reconcile import (
     Action,
     Desired,
     EndOrphan,
     GiveBack,
     Hold,
+    Prepare,
     Record,
     Start,
     Stop,
     WantedCluster,
     WantedLease,
     decide,
+    look_soon,
 )
 from almanac.services.asking import Asking, NoAnswerYet
 from almanac.services.catalogue import Catalogue
@@ -90,7 +102,8 @@ class Reconciler:
             else:
                 site, work = _site(action, leases, clusters), partial(self._do, action, leases, clusters)
                 self._hands.do(site, _subject(action), work)
-        return bool(busy) or any(self._is_news(action, clusters) for action in actions)
+        news = any(self._is_news(action, clusters) for action in actions)
+        return bool(busy) or news or look_soon(desired, observed, now)
 
     def close(self) -> None:
         """Wait for what is being done."""
@@ -137,10 +150,13 @@ class Reconciler:
         observed: Mapping[str, Observation],
         now: datetime,
     ) -> Desired:
-        room = {
-            (site, host.name): host.resources for site in observed for host in self._catalogue.capacity(site, now).hosts
-        }
-        return Desired([_wanted_lease(row) for row in leases], [self._wanted_cluster(row) for row in clusters], room)
+        told = {site: self._catalogue.capacity(site, now) for site in observed}
+        return Desired(
+            leases=[_wanted_lease(row) for row in leases],
+            clusters=[self._wanted_cluster(row) for row in clusters],
+            room={(site, host.name): host.resources for site, one in told.items() for host in one.hosts},
+            prepares={site for site, one in told.items() if one.limits.prepares},
+        )
 
     def _wanted_cluster(self, row: ClusterRow) -> WantedCluster:
         return WantedCluster(
@@ -168,6 +184,8 @@ class Reconciler:
                 self._hold(leases[lease])
             case GiveBack(lease, handle, again):
                 self._give_back(leases[lease], handle, again=again)
+            case Prepare(cluster):
+                self._prepare(cluster)
             case Start(cluster, why):
                 self._start(cluster, why)
             case Stop(cluster, handle):
@@ -201,13 +219,26 @@ class Reconciler:
         """Secrets are made at build, and saved before anything uses them."""
         return self._vault.seal(self._vault.make(tuple(_plan(row.spec).seats)))
 
+    def _whole(self, row: ClusterRow) -> ClusterSpec:
+        """What the site is asked to run; raises SiteTrouble where the secrets can't be read."""
+        return _plan(row.spec).spec(row.id, row.lease_id, row.profile, self._vault.open(row.secrets or ""))
+
+    def _prepare(self, cluster: str) -> None:
+        row = self._duties.preparing(cluster, self._new_secrets, self._clock())
+        if row is None:
+            return
+        try:
+            for handle in self._catalogue.site(row.site).prepare(self._whole(row)):
+                self._cluster(row.id, handle=dict(handle))
+        except (SiteError, SiteTrouble) as trouble:  # whatever is in the way, the start meets it too, and deals with it
+            log.info("%s could not be prepared at %s: %s", cluster, row.site, trouble)
+
     def _start(self, cluster: str, why: str) -> None:
         row = self._duties.starting(cluster, why, self._new_secrets, self._clock())
         if row is None:
             return
         try:
-            whole = _plan(row.spec).spec(row.id, row.lease_id, row.profile, self._vault.open(row.secrets or ""))
-            for handle in self._catalogue.site(row.site).start(whole):
+            for handle in self._catalogue.site(row.site).start(self._whole(row)):
                 self._cluster(row.id, handle=dict(handle))
         except SiteTrouble as trouble:  # another key: the operator can put the right one back
             self._cluster_trouble(row, Temporary(trouble.message))
@@ -301,7 +332,7 @@ def _plan(spec: str) -> Plan:
 
 def _subject(action: Action) -> str:
     match action:
-        case Hold(subject) | GiveBack(subject) | Start(subject) | Stop(subject) | Record(subject):
+        case Hold(subject) | GiveBack(subject) | Prepare(subject) | Start(subject) | Stop(subject) | Record(subject):
             return subject
         case EndOrphan():
             return action.id
@@ -311,7 +342,7 @@ def _site(action: Action, leases: Mapping[str, LeaseRow], clusters: Mapping[str,
     match action:
         case Hold(lease) | GiveBack(lease):
             return leases[lease].site
-        case Start(cluster) | Stop(cluster) | Record(cluster):
+        case Prepare(cluster) | Start(cluster) | Stop(cluster) | Record(cluster):
             return clusters[cluster].site
         case EndOrphan():
             return action.site

@@ -10,17 +10,20 @@ import pytest
 from almanac.core.bookings import Phase
 from almanac.core.ports import ClusterState, LeaseState, Observation, SeenCluster, SeenLease
 from almanac.core.reconcile import (
+    ANY_MOMENT,
     STUCK_AFTER,
     Desired,
     EndOrphan,
     GiveBack,
     Hold,
+    Prepare,
     Record,
     Start,
     Stop,
     WantedCluster,
     WantedLease,
     decide,
+    look_soon,
 )
 from almanac.core.resources import Resources
 from almanac.core.windows import Window
@@ -46,9 +49,9 @@ ACTIVE = SeenLease("l", LeaseState.ACTIVE, WINDOW, {"l": 1})
 RUNS = SeenCluster("c", ClusterState.READY, {"c": 1})
 
 
-def acts(leases=(LEASE,), clusters=(CLUSTER,), seen_leases=(ACTIVE,), seen=(RUNS,), room=ROOM, now=NOW):
+def acts(leases=(LEASE,), clusters=(CLUSTER,), seen_leases=(ACTIVE,), seen=(RUNS,), room=ROOM, now=NOW, prepares=()):
     observed = {"local": Observation(NOW - timedelta(seconds=1), tuple(seen_leases), tuple(seen))}
-    return decide(Desired(leases, clusters, room), observed, now)
+    return decide(Desired(leases, clusters, room, prepares), observed, now)
 
 
 def test_nothing_to_do_but_to_record():
@@ -110,6 +113,72 @@ def test_a_build_starts_at_its_time_inside_an_active_lease():
     assert acts(clusters=(early,), seen=()) == []
     pending = replace(ACTIVE, state=LeaseState.PENDING)
     assert acts(clusters=(ABSENT,), seen=(), seen_leases=(pending,)) == []
+
+
+def test_what_is_new_needs_no_younger_look():
+    new = replace(LEASE, phase=Phase.ABSENT, handle=None, changed_at=NOW)
+    coming = replace(ABSENT, changed_at=NOW)
+    assert acts((new,), (coming,), (), (), prepares=("local",)) == [Hold("l"), Prepare("c")]
+    assert (
+        acts((replace(new, handle={"l": 1}),), (replace(coming, handle={"c": 1}),), (), (), prepares=("local",)) == []
+    )
+
+
+PENDING = replace(ACTIVE, state=LeaseState.PENDING)
+
+
+@pytest.mark.parametrize("seen_leases", [(PENDING,), ()], ids=["pending", "not there yet"])
+def test_while_its_lease_begins_a_cluster_is_prepared_where_that_helps(seen_leases):
+    assert acts(clusters=(ABSENT,), seen=(), seen_leases=seen_leases, prepares=("local",))[-1] == Prepare("c")
+    assert Prepare("c") not in acts(clusters=(ABSENT,), seen=(), seen_leases=seen_leases, prepares=("cave",))
+    early = replace(ABSENT, build_at=NOW + timedelta(seconds=1))
+    assert Prepare("c") not in acts(clusters=(early,), seen=(), seen_leases=seen_leases, prepares=("local",))
+    assert acts(clusters=(ABSENT,), seen=(), prepares=("local",)) == [Start("c", "build")]
+
+
+@pytest.mark.parametrize(
+    ("handle", "seen"), [({"c": 1}, ()), (None, (RUNS,))], ids=["handle saved", "killed before its handle was saved"]
+)
+def test_a_cluster_is_prepared_once_and_built_when_its_lease_is_active(handle, seen):
+    prepared = replace(ABSENT, handle=handle)
+    assert acts(clusters=(prepared,), seen=seen, seen_leases=(PENDING,), prepares=("local",)) == []
+    assert acts(clusters=(prepared,), seen=seen, prepares=("local",)) == [Start("c", "build")]
+
+
+def test_what_is_prepared_has_its_room_and_nobody_else_gets_it():
+    prepared, second = replace(ABSENT, handle={"c": 1}), replace(ABSENT, id="d")
+    tight = {("local", "host"): Resources(4, 8192, 100, 0)}
+    assert acts(clusters=(second, prepared), seen=(), room=tight) == [Start("c", "build")]
+    neighbour = replace(CLUSTER, id="old", lease="x", wanted=False, phase=Phase.STOPPING)
+    waits = acts(clusters=(neighbour, ABSENT), seen=(), seen_leases=(PENDING,), room=tight, prepares=("local",))
+    assert waits == [Stop("old", {"c": 1})]
+
+
+def test_what_was_only_prepared_ends_like_any_other():
+    unwanted = replace(ABSENT, wanted=False, handle={"c": 1})
+    assert acts(clusters=(unwanted,), seen=(), seen_leases=(PENDING,)) == [Stop("c", {"c": 1})]
+
+
+def soon(lease=LEASE, seen_leases=(ACTIVE,), cluster=CLUSTER):
+    observed = {"local": Observation(NOW - timedelta(seconds=1), tuple(seen_leases), (RUNS,))}
+    return look_soon(Desired((lease,), (cluster,), ROOM), observed, NOW)
+
+
+def test_a_lease_that_begins_is_looked_for_soon_and_one_that_is_late_is_not():
+    due = replace(LEASE, window=Window(NOW, NOW + timedelta(hours=1)))
+    assert soon(due, (PENDING,))
+    assert soon(due, ())
+    assert soon(replace(due, window=Window(NOW + ANY_MOMENT / 2, WINDOW.end)), (PENDING,))
+    assert not soon(replace(due, window=Window(NOW + ANY_MOMENT, WINDOW.end)), (PENDING,))
+    assert not soon(replace(due, window=Window(NOW - ANY_MOMENT, WINDOW.end)), (PENDING,))
+    assert not soon(due)
+    assert not soon(replace(due, wanted=False), (PENDING,))
+    assert not soon(replace(due, site="cave"), (PENDING,))
+
+
+def test_rows_that_wait_for_a_younger_look_get_one_soon():
+    assert soon(cluster=replace(CLUSTER, changed_at=NOW))
+    assert not soon(cluster=replace(CLUSTER, site="cave", changed_at=NOW))
 
 
 def test_a_build_waits_while_a_teardown_next_door_is_slow():

@@ -116,6 +116,10 @@ class LocalSite:
         with explained("give the lease back"):
             leases.remove(self._ground.leases, handle)
 
+    def prepare(self, cluster: ClusterSpec) -> Iterator[Handle]:  # noqa: ARG002 - the port's
+        """Nothing: a cluster here needs nothing that takes time without a lease."""
+        return iter(())
+
     def start(self, cluster: ClusterSpec) -> Iterator[Handle]:
         """Build, converge or mend; see ``core.ports.Site``."""
         return building.start(self._ground, cluster)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Generator, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 
@@ -28,6 +28,16 @@ Reservations = Mapping[str, list[tuple[str, int]]] | None
 """Flavor's label -> reservations and how many nodes each holds; None where nothing is reserved."""
 
 
+def prepare(ground: Ground, spec: ClusterSpec) -> Iterator[Handle]:
+    """Make its place in the network; see ``core.ports.Site.prepare``.
+
+    Raises:
+        SiteError: the cloud is in trouble; ``start`` goes on from here.
+    """
+    if ground.records.read(spec.id) is None:
+        yield from _founded(ground, spec, None)
+
+
 def start(ground: Ground, spec: ClusterSpec) -> Iterator[Handle]:
     """Make it run as specified; see ``core.ports.Site.start``.
 
@@ -36,9 +46,28 @@ def start(ground: Ground, spec: ClusterSpec) -> Iterator[Handle]:
     """
     handle = {"cluster": spec.id}
     before = ground.records.read(spec.id)
-    places = _Places(ground, spec)
-    if before is None:
-        places.look()
+    with ThreadPoolExecutor(_REQUESTS, thread_name_prefix="almanac-looks") as pool:
+        looked = pool.submit(ground.machines.all)
+        places = _Places(ground, spec, pool)
+        if before is None:
+            places.known()
+        wanted, ports = yield from _founded(ground, spec, before)
+    wanted, standing = _clear(ground, spec, wanted, _retire(ground, spec, ports, looked.result()))
+    yield handle
+    _direct(ground, spec, {node.name: ports[node.name] for node in spec.nodes}, places, standing)
+    ground.records.write(replace(wanted, asked=True))
+    yield handle
+
+
+def _founded(
+    ground: Ground, spec: ClusterSpec, before: Record | None
+) -> Generator[Handle, None, tuple[Record, dict[str, Port]]]:
+    """Write down what is wanted and make its place in the network, which takes no lease.
+
+    Returns:
+        The record, and every node's port; see ``_ports``.
+    """
+    handle = {"cluster": spec.id}
     doors = layout.door_ports(ground.render, spec)
     wanted = record(spec, _awaited(ground, spec), doors, before)
     ground.records.write(wanted)
@@ -51,11 +80,7 @@ def start(ground: Ground, spec: ClusterSpec) -> Iterator[Handle]:
     wanted = replace(wanted, head=ground.network.floating(head) or head.address)
     ground.records.write(wanted)
     yield handle
-    wanted, standing = _clear(ground, spec, wanted, _retire(ground, spec, ports, ground.machines.all()))
-    yield handle
-    _direct(ground, spec, {node.name: ports[node.name] for node in spec.nodes}, places, standing)
-    ground.records.write(replace(wanted, asked=True))
-    yield handle
+    return wanted, ports
 
 
 def _awaited(ground: Ground, spec: ClusterSpec) -> dict[str, tuple[str, ...]]:
@@ -67,8 +92,10 @@ def _awaited(ground: Ground, spec: ClusterSpec) -> dict[str, tuple[str, ...]]:
 
 def _ports(ground: Ground, spec: ClusterSpec, doors: Mapping[str, int]) -> dict[str, Port]:
     """Every node's port, made where it is missing; those of nodes that are no more wanted are among them."""
-    group = ground.network.group(spec.id, doors.values())
-    ports = ground.network.ports(spec.id)
+    with ThreadPoolExecutor(1, thread_name_prefix="almanac-ports") as pool:
+        looked = pool.submit(ground.network.ports, spec.id)
+        group = ground.network.group(spec.id, doors.values())
+        ports = looked.result()
     missing = [node.name for node in spec.nodes if node.name not in ports]
     return ports | ground.network.add_ports(spec.id, missing, group)
 
@@ -170,23 +197,21 @@ def _user_data(ground: Ground, cluster: str, node: str, token: str) -> str:
 
 
 class _Places:
-    """Where a cluster's new machines may stand."""
+    """Where a cluster's new machines may stand: looked at beside other things, and only needed if machines are missing."""
 
-    def __init__(self, ground: Ground, spec: ClusterSpec) -> None:
+    def __init__(self, ground: Ground, spec: ClusterSpec, pool: ThreadPoolExecutor) -> None:
         self._ground = ground
         self._spec = spec
         self._taken: dict[str, int] = {}
-        self._reservations: Reservations = {}
-        self._asked = False
+        self._reservations: Future[Reservations] = pool.submit(ground.leases.active, spec.lease)
 
-    def look(self) -> None:
-        """Look which reservations there are, once.
+    def known(self) -> Reservations:
+        """The reservations, once they are known.
 
         Raises:
             SiteError: the lease can't be used.
         """
-        if not self._asked:
-            self._reservations, self._asked = self._ground.leases.active(self._spec.lease), True
+        return self._reservations.result()
 
     def find(self, node: PlacedNode, standing: list[Machine]) -> Place:
         """A place for one machine, which is taken from now on.
@@ -198,13 +223,13 @@ class _Places:
         Raises:
             SiteError: the lease has none (yet).
         """
-        self.look()
+        reservations = self.known()
         flavor = self._ground.capacity.flavor(node.flavor.name)
         volume = 0 if int(flavor["disk"]) else self._ground.settings.volume_gib
-        if self._reservations is None:
+        if reservations is None:
             return Place(str(flavor["id"]), "", LeaseKind.NONE, volume)
         kind = self._ground.leases.kind()
-        for reservation, amount in self._reservations.get(label(node.flavor.name), ()):
+        for reservation, amount in reservations.get(label(node.flavor.name), ()):
             used = sum(one.reservation == reservation for one in standing) + self._taken.get(reservation, 0)
             if used < amount:
                 self._taken[reservation] = self._taken.get(reservation, 0) + 1

@@ -82,7 +82,15 @@ class Capacity:
         teardown = wanted.drain + _DELETION  # a lease that ended earlier would take machines that still save files
         if not reserved:
             return Limits(build=wanted.build, teardown=teardown, look_every=wanted.look_every)
-        return Limits(gap(wanted.early), _LEAD, _SHORTEST, wanted.build, teardown, look_every=wanted.look_every)
+        return Limits(
+            gap(wanted.early),
+            _LEAD,
+            _SHORTEST,
+            wanted.build,
+            teardown,
+            look_every=wanted.look_every,
+            prepares=True,
+        )
 
     def _all_flavors(self) -> Mapping[str, Mapping[str, Any]]:
         found = self._cloud.call("compute", "GET", "/flavors/detail", "list flavors")["flavors"]

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import stamina
+
 from almanac.core.ports import Permanent
 from almanac.sites.openstack.cloud import Cloud
 from almanac.sites.openstack.settings import OpenStackSettings
@@ -112,7 +114,10 @@ class Network:
             found = self._cloud.call("network", "GET", "/floatingips", "list addresses", port_id=port.id)
             for address in found["floatingips"]:
                 self._cloud.remove("network", f"/floatingips/{address['id']}", "give an address back")
-        self._cloud.remove("network", f"/ports/{port.id}", "remove a port")
+        # Neutron forbids it, as if by policy, while Nova is just writing to it: its server was made or deleted a moment ago.
+        for attempt in stamina.retry_context(on=Permanent, attempts=6, wait_initial=0.25, wait_max=2.0):
+            with attempt:
+                self._cloud.remove("network", f"/ports/{port.id}", "remove a port")
 
     def remove_group(self, cluster: str) -> None:
         """Remove a cluster's security group, or several if a request was repeated."""

@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from almanac.core.ports import ClusterSpec, Handle, LeaseOrder, NodeDesk, Observation, SiteCapacity
+from almanac.core.ports import ClusterSpec, Handle, LeaseOrder, LeaseState, NodeDesk, Observation, SiteCapacity
 from almanac.core.resources import Resources
 from almanac.sites.openstack import building, ending, seeing
 from almanac.sites.openstack.blazar import Blazar
 from almanac.sites.openstack.book import Book
 from almanac.sites.openstack.capacity import Capacity
 from almanac.sites.openstack.cloud import Cloud
+from almanac.sites.openstack.covering import whole_minutes
 from almanac.sites.openstack.doors import Doors
 from almanac.sites.openstack.ground import Ground, UserData
 from almanac.sites.openstack.layout import Render
@@ -27,6 +28,10 @@ from almanac.spark.services import services_for
 
 _FRESH = timedelta(seconds=0.5)
 """While something is built the loop looks five times a second; the cloud is asked twice."""
+_FRESHER = timedelta(seconds=0.2)
+"""A lease that is due begins within a turn of Blazar's own loop, and somebody waits for it."""
+_DUE_FOR = timedelta(seconds=15)
+"""So long after it was asked for or was to begin; then Blazar has much to do, and isn't asked more often for it."""
 _ORPHANS_EVERY = timedelta(minutes=1)
 
 
@@ -79,6 +84,7 @@ class OpenStackSite:
         )
         self._settings = settings
         self._seen: Observation | None = None
+        self._held_at = self._ground.began
         self._changes = 0
         self._orphans: set[str] = set()
         self._orphans_at: datetime | None = None
@@ -97,7 +103,7 @@ class OpenStackSite:
         """All leases and clusters that carry this Almanac's name; at most half a second old."""
         with self._lock:
             changes, seen = self._changes, self._seen
-        if seen is not None and self._clock() - seen.began < _FRESH:
+        if seen is not None and self._clock() - seen.began < self._fresh(seen):
             return seen
         began = self._clock()
         leases = self._ground.leases.seen(began)
@@ -109,7 +115,8 @@ class OpenStackSite:
 
     def hold(self, order: LeaseOrder) -> Iterator[Handle]:
         """Lease capacity, or change what is leased; see ``core.ports.Site``."""
-        return self._changing(self._ground.leases.hold(order))
+        yield from self._changing(self._ground.leases.hold(order))
+        self._held_at = self._clock()
 
     def give_back(self, handle: Handle) -> None:
         """End an order's leases; gone already is fine."""
@@ -117,6 +124,10 @@ class OpenStackSite:
             self._ground.leases.give_back(handle)
         finally:
             self._changed()
+
+    def prepare(self, cluster: ClusterSpec) -> Iterator[Handle]:
+        """Its security group and ports, while Blazar starts its lease; see ``core.ports.Site``."""
+        return self._changing(building.prepare(self._ground, cluster))
 
     def start(self, cluster: ClusterSpec) -> Iterator[Handle]:
         """Build, converge or mend; see ``core.ports.Site``."""
@@ -141,6 +152,12 @@ class OpenStackSite:
         """End what runs on this machine for it; all else goes on."""
         self._ground.doors.close()
         self._cloud.close()
+
+    def _fresh(self, seen: Observation) -> timedelta:
+        """How old what was seen may become: less while a lease is to begin any moment."""
+        pending = [one.window for one in seen.leases if one.state is LeaseState.PENDING]
+        due = [max(whole_minutes(one, self._settings.early).start, self._held_at) for one in pending]
+        return _FRESHER if any(timedelta(0) <= seen.began - one < _DUE_FOR for one in due) else _FRESH
 
     def _changing(self, steps: Iterator[Handle]) -> Iterator[Handle]:
         """What was seen before a change says nothing after any of its steps."""

@@ -51,6 +51,7 @@ def prepare(known: ClusterRecord | None, spec: ClusterSpec, tag: str) -> Cluster
 def give_nodes(record: ClusterRecord, spec: ClusterSpec) -> None:
     """Make it have the nodes of the spec; what ran on others is gone."""
     record.nodes = spec.nodes
+    record.ahead = False
     if record.step == STEPS[0]:
         record.step = STEPS[1]
 

@@ -114,6 +114,10 @@ class SimulatedSite:
             state.settle(self._clock())
         self.faults.check("give_back", lease_id, done=True)
 
+    def prepare(self, cluster: ClusterSpec) -> Iterator[Handle]:
+        """Record it; see ``Limits.prepares``."""
+        return self._steps("prepare", cluster.id, [partial(self._prepare, cluster)])
+
     def start(self, cluster: ClusterSpec) -> Iterator[Handle]:
         """Make it run as specified, in three steps: record, nodes, services."""
         return self._steps("start", cluster.id, [partial(self._start, cluster, step) for step in clusters.STEPS])
@@ -159,6 +163,15 @@ class SimulatedSite:
             state.settle(now)
             leases.accept(state, order, self._tag, self._hosts, self._capacity.limits, now)
             return self._lease_handle(state.leases[order.id])
+
+    def _prepare(self, spec: ClusterSpec) -> Handle:
+        with self.world.open() as state:
+            state.settle(self._clock())
+            record = state.clusters.get(spec.id)
+            if record is None:
+                record = state.clusters[spec.id] = clusters.prepare(None, spec, self._tag)
+                record.ahead = True
+            return self._cluster_handle(record)
 
     def _start(self, spec: ClusterSpec, step: str) -> Handle:
         with self.world.open() as state:

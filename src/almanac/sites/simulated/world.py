@@ -76,6 +76,7 @@ class ClusterRecord:
         services: by name, in the order in which they come up.
         builds: how often it was built from nothing.
         dead: why nothing of it runs; empty while something does.
+        ahead: whether it was only prepared, so that nothing of it stands in a lease yet.
     """
 
     id: str
@@ -89,6 +90,7 @@ class ClusterRecord:
     builds: int = 1
     dead: str = ""
     last_active: datetime | None = None
+    ahead: bool = False
 
 
 @dataclass(slots=True)
@@ -110,6 +112,8 @@ class State:
     def settle(self, now: datetime) -> None:
         """Clusters end with their lease, whoever still wanted them: what they hadn't saved is lost."""
         for cluster in list(self.clusters.values()):
+            if cluster.ahead:
+                continue
             lease = self.leases.get(cluster.lease)
             if lease is None or lease.state(now) is LeaseState.ENDED:
                 del self.clusters[cluster.id]
