@@ -11,8 +11,10 @@ from functools import partial
 
 from almanac.core.catalogue import Profile
 from almanac.core.ports import Site
+from almanac.mail.smtp import MailServer
 from almanac.services.access import Access
 from almanac.services.accounts import Accounts
+from almanac.services.addresses import Addresses
 from almanac.services.approvals import Approvals
 from almanac.services.bookings import Bookings
 from almanac.services.calendars import Calendars
@@ -32,16 +34,20 @@ from almanac.services.institution import Institution
 from almanac.services.kept_dials import KeptDials
 from almanac.services.leads import Leads
 from almanac.services.ledger import Ledger
+from almanac.services.letters import LetterWriter
 from almanac.services.making import Maker
 from almanac.services.nodes import Nodes
+from almanac.services.notices import Notices
 from almanac.services.oidc import Provider
 from almanac.services.particulars import AllParticulars
 from almanac.services.plan_desk import PlanDesk
 from almanac.services.planning import Planning
+from almanac.services.post import Post
 from almanac.services.profile_file import ProfileFile, merged, read
 from almanac.services.projects import Projects
 from almanac.services.receipts import Receipts
 from almanac.services.reconcile import Reconciler
+from almanac.services.reminders import Reminders
 from almanac.services.rules import Rules
 from almanac.services.savings import Savings
 from almanac.services.series import SeriesDesk
@@ -50,6 +56,7 @@ from almanac.services.showing import Showing
 from almanac.services.sign_in import SignIn
 from almanac.services.standby import Standby
 from almanac.services.starting import Starting
+from almanac.services.telling import Teller
 from almanac.services.vault import Vault
 from almanac.services.waiting import WaitingList
 from almanac.services.warm import WarmPool
@@ -85,6 +92,7 @@ class Almanac:
         nodes: where machines in clouds get their orders; None when no site has such.
         institution: where people may sign in; None when there is none.
         public_url: where people reach this Almanac, if an operator has said so.
+        post: takes notices to the mail server; None when there is none.
     """
 
     database: Database
@@ -106,6 +114,9 @@ class Almanac:
     access: Access
     feeds: Feeds
     receipts: Receipts
+    notices: Notices
+    reminders: Reminders
+    addresses: Addresses
     warm: WarmPool
     health: Healthcheck
     reconciler: Reconciler
@@ -117,6 +128,7 @@ class Almanac:
     nodes: Nodes | None = None
     institution: Institution | None = None
     public_url: str = ""
+    post: Post | None = None
 
 
 def compose(
@@ -162,6 +174,8 @@ def compose(
     duties = Duties(database, catalogue, calendars, warm, carrying, waiting.look)
     savings = Savings(database, catalogue, leads, rivals)
     planning = Planning(database, catalogue, leads, history, turned, savings=savings)
+    teller = Teller(mailing=False)
+    database.follow(teller.follow)
     return Almanac(
         database=database,
         catalogue=catalogue,
@@ -182,6 +196,9 @@ def compose(
         access=Access(database, catalogue, vault, leads),
         feeds=Feeds(database, showing),
         receipts=Receipts(database, bookings),
+        notices=Notices(database),
+        reminders=Reminders(database, teller),
+        addresses=Addresses(database, vault),
         warm=warm,
         health=Healthcheck(database),
         reconciler=Reconciler(database, catalogue, vault, duties, hands(wake.set), clock),
@@ -237,7 +254,17 @@ def build(settings: Settings, clock: Clock = wall_clock) -> Almanac:
     sites, profiles = [each.site for each in made], merged(built_in(made), file)
     app = compose(database, vault, sites, profiles, rules, clock, partial(SideBySide, _HANDS), nodes)
     public_url = settings.public_url.rstrip("/")
-    return replace(app, institution=_institution(settings, database, vault), public_url=public_url)
+    app = replace(app, institution=_institution(settings, database, vault), public_url=public_url)
+    return app if settings.mail is None else with_mail(app, vault, settings.mail.server)
+
+
+def with_mail(app: Almanac, vault: Vault, server: MailServer) -> Almanac:
+    """The same with a mail server: what is told from now on is mailed, too."""
+    teller = Teller(mailing=True)
+    app.database.follow(teller.follow)
+    addresses = Addresses(app.database, vault, teller)
+    post = Post(app.database, server, LetterWriter(addresses, app.public_url), app.clock)
+    return replace(app, reminders=Reminders(app.database, teller), addresses=addresses, post=post)
 
 
 def _institution(settings: Settings, database: Database, vault: Vault) -> Institution | None:

@@ -1,9 +1,10 @@
-"""The one long-running loop: elected, woken by changes, at most one tick at a time; and the plan's, beside it."""
+"""The one long-running loop: elected, woken by changes, at most one tick at a time; and what is done beside it."""
 
 from __future__ import annotations
 
 import logging
 import threading
+from datetime import datetime
 
 from almanac.factory import Almanac
 from almanac.services.health import LOOP, SILENT_AFTER
@@ -12,6 +13,8 @@ log = logging.getLogger(__name__)
 
 FORESIGHT = "foresight"
 """The election of the one that plans."""
+MESSENGER = "messenger"
+"""The election of the one that reminds people and delivers their mail."""
 
 
 class Loop:
@@ -63,21 +66,23 @@ class Loop:
             return False
 
 
-class Foresight:
-    """Writes demand down and makes plans, in a thread of its own: neither bookings nor the loop wait for it.
+class Beside:
+    """Something that is looked after in a thread of its own, so that neither bookings nor the loop wait for it.
 
     Args:
         app: the composed application.
+        post: the election of the one that does it.
         holder: who leads; see ``Loop``.
         look_s: seconds between two looks; most of them find nothing to do.
     """
 
-    def __init__(self, app: Almanac, holder: str, look_s: float = 5.0) -> None:
+    def __init__(self, app: Almanac, post: str, holder: str, look_s: float) -> None:
         self._app = app
+        self._post = post
         self._holder = holder
         self._look_s = look_s
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="almanac-foresight", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"almanac-{post}", daemon=True)
 
     def start(self) -> None:
         """Start the thread."""
@@ -88,7 +93,11 @@ class Foresight:
         self._stop.set()
         self._thread.join(timeout_s)
         with self._app.database.write() as unit:
-            unit.sites.resign(FORESIGHT, self._holder)
+            unit.sites.resign(self._post, self._holder)
+
+    def look(self, now: datetime) -> bool:
+        """Do what is due. Returns whether there is more."""
+        raise NotImplementedError
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -96,17 +105,39 @@ class Foresight:
             self._stop.wait(0.2 if again else self._look_s)
 
     def _turn(self) -> bool:
-        """One look if this process leads. Returns whether there is more to write down."""
+        """One look if this process leads. Returns whether there is more."""
         try:
             now = self._app.clock()
             with self._app.database.write() as unit:
-                leads = unit.sites.lead(FORESIGHT, self._holder, now, SILENT_AFTER)
-            if not leads:
-                return False
-            if self._app.history.record(now):
-                return True
-            if self._app.planning is not None and self._app.planning.look(now):
-                self._app.wake.set()
+                leads = unit.sites.lead(self._post, self._holder, now, SILENT_AFTER)
+            return leads and self.look(now)
         except Exception:  # as with the loop: the next look is another chance
-            log.exception("looking ahead failed")
+            log.exception("looking after the %s failed", self._post)
         return False
+
+
+class Foresight(Beside):
+    """Writes demand down and makes plans."""
+
+    def __init__(self, app: Almanac, holder: str, look_s: float = 5.0) -> None:
+        super().__init__(app, FORESIGHT, holder, look_s)
+
+    def look(self, now: datetime) -> bool:
+        """Write down one piece of demand, or plan."""
+        if self._app.history.record(now):
+            return True
+        if self._app.planning is not None and self._app.planning.look(now):
+            self._app.wake.set()
+        return False
+
+
+class Messenger(Beside):
+    """Reminds people of what begins soon, and takes notices to the mail server."""
+
+    def __init__(self, app: Almanac, holder: str, look_s: float = 2.0) -> None:
+        super().__init__(app, MESSENGER, holder, look_s)
+
+    def look(self, now: datetime) -> bool:
+        """Write the reminders that are due, and deliver some of what is to be mailed."""
+        self._app.reminders.look(now)
+        return self._app.post is not None and self._app.post.look()

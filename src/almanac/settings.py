@@ -24,6 +24,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from almanac.core.choosing import Terms
 from almanac.core.errors import BadRequest
+from almanac.mail.smtp import MailServer, Security
 from almanac.services.caller import Role
 from almanac.services.dials import Dials
 from almanac.services.groups import GroupRole
@@ -195,6 +196,37 @@ class OidcSettings(BaseModel):
         return Policy(self.title, mapping, self.groups_claim, self.newcomers, self.link_by_email)
 
 
+class MailSettings(BaseModel):
+    """The mail server to which notices go; see ``mail.smtp.MailServer`` for what isn't explained here.
+
+    The password comes from the environment: ``ALMANAC_MAIL_PASSWORD``.
+
+    Attributes:
+        security: ``starttls``, ``tls``, or ``none``: then without a password.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+    host: str = Field(min_length=1, pattern=r"^[^\s/@]+$")
+    port: int = Field(default=587, ge=1, le=65535)
+    sender: str = Field(max_length=254, pattern=r"^[A-Za-z0-9._+\-]+@[A-Za-z0-9.\-]+$")
+    security: Security = Security.STARTTLS
+    user: str = ""
+    timeout: Annotated[Duration, Field(gt=timedelta(0), le=timedelta(seconds=30))] = timedelta(seconds=20)
+    ca_file: Path | None = None
+
+    @model_validator(mode="after")
+    def _no_password_in_the_clear(self) -> Self:
+        if self.security is Security.NONE and self.user:
+            raise ValueError("with security = none a password would be read along: use starttls or tls, or no user")
+        return self
+
+    @property
+    def server(self) -> MailServer:
+        """As the mail adapter knows it."""
+        facts = {name: getattr(self, name) for name in type(self).model_fields}
+        return MailServer(**facts, password=os.environ.get("ALMANAC_MAIL_PASSWORD", ""))
+
+
 class PlanningSettings(BaseModel):
     """Capacity held ahead for those who don't book; see ``services.dials`` for what isn't explained here.
 
@@ -236,6 +268,7 @@ class Settings(BaseSettings):
         approval_held_for: how long what needs an approval is held for it, at most until its start (an hour at least).
         require_grants: whether a project without a grant at a site may book there.
         oidc: an institution whose people may sign in.
+        mail: the mail server to which notices go; none: they are in the portal only.
         public_url: where machines in clouds reach this Almanac, such as ``https://almanac.example.org``.
         tick_s: seconds between two looks of the loop when nothing asks for an earlier one.
     """
@@ -259,6 +292,7 @@ class Settings(BaseSettings):
     simulated: tuple[SimulatedSettings, ...] = ()
     openstack: tuple[CloudSettings, ...] = ()
     oidc: OidcSettings | None = None
+    mail: MailSettings | None = None
 
     @field_validator("state", "cache")
     @classmethod

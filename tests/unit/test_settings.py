@@ -10,6 +10,7 @@ import pytest
 
 from almanac.core.choosing import Terms
 from almanac.core.errors import BadRequest
+from almanac.mail.smtp import MailServer, Security
 from almanac.services.caller import Role
 from almanac.services.groups import GroupRole
 from almanac.services.institution import Newcomers
@@ -187,3 +188,42 @@ def test_settings_of_the_plan_that_make_no_sense_are_named(tmp_path, wrong):
     (tmp_path / "almanac.toml").write_text(f"[planning]\n{wrong}\n")
     with pytest.raises(BadRequest, match=f"planning.{wrong.split()[0]}"):
         load(state=tmp_path)
+
+
+MAIL = """
+[mail]
+host = "mail.example.org"
+sender = "almanac@example.org"
+user = "almanac"
+"""
+
+
+def test_a_mail_server_and_its_password_from_the_environment_only(written, monkeypatch):
+    monkeypatch.setenv("ALMANAC_MAIL_PASSWORD", "hush")
+    mail = written(MAIL).mail
+    wanted = MailServer("mail.example.org", 587, "almanac@example.org", Security.STARTTLS, "almanac", "hush")
+    assert mail.server == wanted
+    assert "hush" not in repr(mail) + repr(mail.server)
+    assert written("").mail is None
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ('security = "none"', "with security = none a password would be read along"),
+        ('password = "hush"', "mail.password"),
+        ('security = "some"', "mail.security"),
+        ('timeout = "10m"', "mail.timeout"),
+        ("port = 0", "mail.port"),
+    ],
+)
+def test_a_mail_server_that_is_not_right_is_said(written, more, words):
+    with pytest.raises(BadRequest) as refused:
+        written(MAIL + more)
+    assert words in refused.value.message
+    assert "hush" not in refused.value.message
+
+
+def test_a_sender_is_an_address(written):
+    with pytest.raises(BadRequest, match=r"mail\.sender"):
+        written('[mail]\nhost = "mail.example.org"\nsender = "Almanac <almanac@example.org>"\n')

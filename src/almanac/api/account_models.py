@@ -45,12 +45,20 @@ class Loop(Out):
     beat_at: f.Moment | None
 
 
+class Mail(Out):
+    """Mail that isn't with the mail server yet."""
+
+    waiting: int = Field(description="Letters.")
+    trouble: str = Field(description="What is in the way of the latest; empty: nothing.")
+
+
 class Health(Out):
     """Whether Almanac is up."""
 
     status: Literal["ok"]
     version: str
     loop: Loop
+    mail: Mail
 
 
 # --- people, projects, tokens, ledger -------------------------------------------------------------------------------

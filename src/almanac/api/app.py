@@ -17,6 +17,7 @@ from almanac.api.routes import (
     feeds,
     ledger,
     nodes,
+    notices,
     plan,
     receipts,
     series,
@@ -65,7 +66,7 @@ def create_app(almanac: Almanac) -> FastAPI:
     app.state.feed_limits = feeds.FeedLimits()
     app.state.node_calls = nodes.call_limit()
     routes = APIRouter(prefix=BASE, responses=errors.documented(500, 503))
-    of_bookings = (bookings, receipts, watch, series, waiting, feeds)
+    of_bookings = (bookings, receipts, watch, series, waiting, feeds, notices)
     for topic in (session, sign_in, account, catalogue, *of_bookings, ledger, plan, tokens, admin):
         routes.include_router(topic.router)
     routes.include_router(nodes.router, include_in_schema=False)  # machines only: no door for people

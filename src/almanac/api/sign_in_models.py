@@ -8,12 +8,16 @@ from pydantic import ConfigDict, Field, StringConstraints
 
 from almanac.api import fields as f
 from almanac.api.models import In, Out
+from almanac.services.notices import NoticeKind
 from almanac.services.particulars import MAX_EMAIL, MAX_NAME, Theme
 from almanac.services.passwords import MAX_LENGTH, MIN_LENGTH
 
 Password = Annotated[str, Field(min_length=1, max_length=MAX_LENGTH, json_schema_extra={"format": "password"})]
 NewPassword = Annotated[
     str, Field(min_length=MIN_LENGTH, max_length=MAX_LENGTH, json_schema_extra={"format": "password"})
+]
+Muted = Annotated[
+    list[NoticeKind], Field(max_length=len(NoticeKind), description="Notices that aren't to be mailed to you.")
 ]
 Email = Annotated[str, Field(max_length=MAX_EMAIL, pattern=f.TEXT, description="Empty: none.")]
 
@@ -74,10 +78,11 @@ class Account(Out):
     person: str
     display_name: str
     email: str
-    email_confirmed: bool = Field(description="Whether an operator or your institution vouches for it.")
+    email_confirmed: bool = Field(description="Whether mail reached you there, or somebody vouches for it.")
     zone: str = Field(description="IANA time zone; empty: your browser's.")
     theme: Theme
     has_password: bool
+    muted: list[NoticeKind] = Field(description="Notices that aren't mailed to you.")
 
 
 class AccountBody(In):
@@ -91,6 +96,7 @@ class AccountBody(In):
     email: Email | None = None
     zone: Annotated[str, Field(max_length=60, pattern=r"^[A-Za-z0-9_+\-/]*$")] | None = None
     theme: Theme | None = None
+    muted: Muted | None = None
 
 
 class PasswordBody(In):

@@ -19,6 +19,7 @@ from almanac.cli import (
     booking,
     diagnose,
     looking,
+    notices,
     options,
     output,
     own,
@@ -43,7 +44,22 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-for commands in (up, looking, booking, series, waiting, using, own, diagnose, accounts, admin, sites, plan, simulate):
+for commands in (
+    up,
+    looking,
+    booking,
+    series,
+    waiting,
+    using,
+    own,
+    diagnose,
+    accounts,
+    notices,
+    admin,
+    sites,
+    plan,
+    simulate,
+):
     commands.register(app)
 
 

@@ -308,13 +308,14 @@ def status(json: Json = False) -> None:
         person = client.me().person if client.signed_in else None
         url = client.url
     if json:
-        server = {"url": url, "version": health.version, "loop": health.loop}
+        server = {"url": url, "version": health.version, "loop": health.loop, "mail": health.mail}
         output.as_json({"server": server, "person": person, "sites": list(sites), "bookings": list(mine)})
         return
     output.facts(
         [
             ("Server", f"{url} (version {health.version})"),
             ("Loop", _loop_state(health)),
+            ("Mail", _mail_state(health)),
             ("You", person or f"not signed in: almanac login {url}"),
             *((f"Site {s.name}", s.trouble or ("drained" if s.drained else "open")) for s in sites),
         ]
@@ -327,3 +328,9 @@ def _loop_state(health: Health) -> str:
     if health.loop.get("alive"):
         return "alive"
     return f"not seen since {health.loop.get('beat_at') or 'the start'}; clusters aren't looked after"
+
+
+def _mail_state(health: Health) -> str:
+    """Empty while nothing is in the way of the mail."""
+    trouble, waiting = health.mail.get("trouble"), health.mail.get("waiting")
+    return f"{trouble} Waiting: {waiting}; nothing is lost" if trouble else ""

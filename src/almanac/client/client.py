@@ -14,7 +14,7 @@ from almanac.client import models as m
 from almanac.client.admin import Admin
 from almanac.client.credentials import resolve
 from almanac.client.errors import NotReachable
-from almanac.client.own import FeedCalls, ReceiptCalls
+from almanac.client.own import FeedCalls, NoticeCalls, ReceiptCalls
 from almanac.client.plan import PlanCalls
 from almanac.client.recurring import ApprovalCalls, SeriesCalls, WaitingCalls
 from almanac.client.transport import Transport, instant, part, read
@@ -44,6 +44,7 @@ class Client:
         self.approvals = ApprovalCalls(self.transport)
         self.plan = PlanCalls(self.transport)
         self.feeds = FeedCalls(self.transport)
+        self.notices = NoticeCalls(self.transport)
         self.receipts = ReceiptCalls(self.transport)
 
     @property

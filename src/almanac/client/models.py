@@ -41,11 +41,12 @@ class Request:
 
 @dataclass(frozen=True)
 class Health:
-    """Whether the server lives, and whether its loop has ticked lately (``loop["alive"]``)."""
+    """Whether the server lives, whether its loop has ticked lately (``loop["alive"]``), and what mail waits."""
 
     status: str
     version: str
     loop: Mapping[str, Any]
+    mail: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

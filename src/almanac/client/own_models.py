@@ -1,4 +1,4 @@
-"""What the server answers about one's own feeds and receipts, typed."""
+"""What the server answers about one's own feeds, receipts and notices, typed."""
 
 from __future__ import annotations
 
@@ -84,3 +84,45 @@ class Receipt:
     cost: Cost
     saved: tuple[Saved, ...]
     is_saved: bool
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Something that one is told. ``trouble`` is why its mail isn't there yet, or never will be."""
+
+    id: int
+    at: datetime
+    kind: str
+    subject: str
+    message: str
+    booking: str | None
+    read_at: datetime | None
+    mailed_at: datetime | None
+    trouble: str
+
+
+@dataclass(frozen=True)
+class NoticePage:
+    """Notices, the newest first; how many are unread in all; ``before`` of the next page (None: that was all)."""
+
+    notices: tuple[Notice, ...]
+    unread: int
+    next: int | None
+
+
+@dataclass(frozen=True)
+class Account:
+    """Where mail reaches one, and which notices aren't mailed."""
+
+    person: str
+    email: str
+    email_confirmed: bool
+    zone: str
+    muted: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Address:
+    """An e-mail address."""
+
+    email: str

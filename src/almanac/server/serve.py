@@ -18,7 +18,7 @@ import uvicorn
 
 from almanac.core.errors import AlmanacError, Conflict
 from almanac.factory import Almanac, build
-from almanac.loop import Foresight, Loop
+from almanac.loop import Foresight, Loop, Messenger
 from almanac.portal.app import create_app
 from almanac.server import winding_down
 from almanac.server.files import StateFiles
@@ -62,7 +62,7 @@ def serve(settings: Settings, listening: Callable[[str], None] | None = None) ->
 
 def _run(app: Almanac, settings: Settings, bound: socket.socket, ready: Callable[[], None], files: StateFiles) -> None:
     holder = f"{socket.gethostname()}:{settings.state}"
-    loop, foresight = Loop(app, settings.tick_s, holder), Foresight(app, holder)
+    loop, beside = Loop(app, settings.tick_s, holder), (Foresight(app, holder), Messenger(app, holder))
     config = uvicorn.Config(
         create_app(app),
         log_config=None,
@@ -73,12 +73,14 @@ def _run(app: Almanac, settings: Settings, bound: socket.socket, ready: Callable
     server = _Server(config, ready)
     with _stopping_on_signals(server, app, files):
         loop.start()
-        foresight.start()
+        for each in beside:
+            each.start()
         try:
             server.run(sockets=[bound])
         finally:
             log.info("stopping")
-            foresight.stop()
+            for each in beside:
+                each.stop()
             loop.stop()
             winding_down.undo(app, files)
             app.database.close()

@@ -24,12 +24,21 @@ class LoopView:
 
 
 @dataclass(frozen=True, slots=True)
+class MailView:
+    """Mail that isn't with the mail server yet: how much, and what is in the way of the latest; empty: nothing."""
+
+    waiting: int
+    trouble: str
+
+
+@dataclass(frozen=True, slots=True)
 class Health:
     """What ``/health`` tells."""
 
     status: str
     version: str
     loop: LoopView
+    mail: MailView
 
 
 class Healthcheck:
@@ -46,5 +55,6 @@ class Healthcheck:
         """
         with self._database.read() as unit:
             beat_at = unit.sites.last_beat(LOOP)
+            outbox = unit.notices.outbox()
         alive = beat_at is not None and now - beat_at < SILENT_AFTER
-        return Health("ok", VERSION, LoopView(alive, beat_at))
+        return Health("ok", VERSION, LoopView(alive, beat_at), MailView(outbox.waiting, outbox.trouble))

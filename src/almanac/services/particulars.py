@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
 from almanac.core.errors import BadRequest
 from almanac.core.local_time import zone_named
+from almanac.services import notices
 from almanac.services.caller import Caller, not_found
+from almanac.services.notices import MUTABLE, NoticeKind
 from almanac.services.sessions import unlimited
 from almanac.storage.database import Database
 from almanac.storage.rows import ParticularsRow
@@ -30,7 +33,7 @@ class Theme(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ParticularsView:
-    """What somebody says of themselves; ``zone`` is empty for the browser's."""
+    """What somebody says of themselves; ``zone`` is empty for the browser's, ``muted`` are notices that aren't mailed."""
 
     person: str
     display_name: str
@@ -39,6 +42,7 @@ class ParticularsView:
     zone: str
     theme: Theme
     has_password: bool
+    muted: tuple[NoticeKind, ...] = ()
 
 
 class AllParticulars:
@@ -65,18 +69,21 @@ class AllParticulars:
         email: str | None = None,
         zone: str | None = None,
         theme: Theme | None = None,
+        muted: Collection[NoticeKind] | None = None,
     ) -> ParticularsView:
         """Change some of the caller's; None leaves one as it is. A new e-mail address is nobody's word but theirs.
 
         Raises:
             Forbidden: their token is limited.
-            BadRequest: not a time zone, or not an address.
+            BadRequest: not a time zone, not an address, or a notice that can't be muted.
         """
         unlimited(caller)
         told = {"display_name": display_name, "zone": zone, "theme": theme}
         changes: dict[str, Any] = {name: value for name, value in told.items() if value is not None}
         if zone:
             zone_named(zone)
+        if muted is not None:
+            changes["muted"] = _muted(muted)
         address = None if email is None else checked_email(email)
         with self._database.write() as unit:
             row = replace(unit.sign_in.particulars(caller.person), **changes)
@@ -116,6 +123,17 @@ def checked_email(email: str) -> str:
     return address
 
 
+def _muted(kinds: Collection[NoticeKind]) -> str:
+    if NoticeKind.ADDRESS in kinds:
+        raise BadRequest(
+            "The mail that confirms an address comes only when you ask for it.",
+            hint=f"Choose of: {', '.join(MUTABLE)}.",
+        )
+    return ",".join(kind for kind in MUTABLE if kind in kinds)
+
+
 def _view(row: ParticularsRow, has_password: bool) -> ParticularsView:
     theme = Theme(row.theme)
-    return ParticularsView(row.person, row.display_name, row.email, row.email_confirmed, row.zone, theme, has_password)
+    return ParticularsView(
+        row.person, row.display_name, row.email, row.email_confirmed, row.zone, theme, has_password, notices.muted(row)
+    )

@@ -22,10 +22,10 @@ _UNREAD = select(func.count()).select_from(notices).where(_N.person == bindparam
 _DUE = select(_N.id).where(_N.due_at.is_not(None), _N.due_at <= _NOW).order_by(_N.due_at, _N.id)
 _CLAIM = (
     update(notices)
-    .where(_N.id == bindparam("key"), _N.due_at <= _NOW)
+    .where(_N.id == bindparam("the_notice"), _N.due_at <= _NOW)
     .values(due_at=bindparam("until", type_=UtcDateTime()), tries=_N.tries + 1)
 )
-_OUTBOX = select(func.count(), func.min(_N.at)).where(_N.due_at.is_not(None))
+_OUTBOX = select(func.count()).where(_N.due_at.is_not(None))
 _TROUBLE = (
     select(_N.trouble).where(_N.due_at.is_not(None), _N.trouble != "").order_by(_N.due_at.desc(), _N.id.desc()).limit(1)
 )
@@ -34,10 +34,9 @@ _PURGE = delete(notices).where(_N.at < _NOW, _N.due_at.is_(None))
 
 @dataclass(frozen=True, slots=True)
 class Outbox:
-    """Mail that isn't with the mail server yet: how much, since when the oldest, and what is in the way."""
+    """Mail that isn't with the mail server yet: how much, and what is in the way of the latest."""
 
     waiting: int
-    oldest: datetime | None
     trouble: str
 
 
@@ -90,7 +89,7 @@ class Notices(Repository):
 
         Who takes it has until then. If they are killed before they say how it went, it is due again.
         """
-        if self._connection.execute(_CLAIM, {"key": notice_id, "now": now, "until": until}).rowcount != 1:
+        if self._connection.execute(_CLAIM, {"the_notice": notice_id, "now": now, "until": until}).rowcount != 1:
             return None
         return NoticeRow(*self._rows(_BY_ID, key=notice_id).one())
 
@@ -100,8 +99,8 @@ class Notices(Repository):
 
     def outbox(self) -> Outbox:
         """What is still to be mailed."""
-        waiting, oldest = self._rows(_OUTBOX).one()
-        return Outbox(waiting, oldest, self._rows(_TROUBLE).scalar_one_or_none() or "")
+        waiting: int = self._rows(_OUTBOX).scalar_one()
+        return Outbox(waiting, self._rows(_TROUBLE).scalar_one_or_none() or "")
 
     def purge(self, before: datetime) -> None:
         """Forget what was told before an instant and isn't to be mailed any more."""

@@ -67,6 +67,10 @@ GET    /feeds                                         401      200    200   200 
 POST   /feeds                                         401      404    201   201  201      201
 DELETE /feeds/{feed}                                  401      404    404   204  404      404
 GET    /calendars/{secret}.ics                        200      200    200   200  200      200
+GET    /notices                                       401      200    200   200  200      200
+POST   /notices/read                                  401      204    204   204  204      204
+POST   /account/email/ask                             401      409    409   409  409      409
+POST   /account/email/confirm                         401      422    422   422  422      422
 GET    /ledger                                        401      404    200   200  200      200
 GET    /plan                                          401      403    403   403  403      200
 POST   /plan/what-if                                  401      403    403   403  403      200

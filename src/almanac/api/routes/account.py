@@ -27,12 +27,19 @@ def account(app: App, caller: Someone) -> ParticularsView:
 
 @router.patch("/account", response_model=m.Account, summary="Change my account", responses=_BODY)
 def change_account(body: m.AccountBody, app: App, caller: Someone) -> ParticularsView:
-    """Change how you are called, where mail reaches you, your time zone or theme; what is left out stays.
+    """Change how you are called, where mail reaches you, which notices are mailed, your time zone or theme.
+
+    What is left out stays.
 
     Example: `{"zone": "Europe/London", "theme": "dark"}`
     """
     return app.particulars.change(
-        caller, display_name=body.display_name, email=body.email, zone=body.zone, theme=body.theme
+        caller,
+        display_name=body.display_name,
+        email=body.email,
+        zone=body.zone,
+        theme=body.theme,
+        muted=body.muted,
     )
 
 
