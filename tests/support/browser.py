@@ -68,6 +68,20 @@ def barriers(page: Page) -> list[str]:
     ]
 
 
+def shifts(page: Page) -> float:
+    """How much of the page has jumped about since it was loaded (cumulative layout shift; 0.1 is what people notice)."""
+    page.wait_for_load_state("load")
+    return float(page.evaluate(_SHIFTS))
+
+
+_SHIFTS = """() => new Promise((done) => {
+  let sum = 0;
+  new PerformanceObserver((list) => { for (const entry of list.getEntries()) sum += entry.value; })
+    .observe({type: "layout-shift", buffered: true});
+  setTimeout(() => done(sum), 150);
+})"""
+
+
 def too_wide(page: Page) -> int:
     """Pixels by which the page is wider than its window; nobody likes to scroll sideways."""
     return int(page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))

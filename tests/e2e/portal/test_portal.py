@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from tests.e2e.portal.conftest import PASSWORD, Portal
-from tests.support.browser import NARROW, WIDE, barriers, seen, too_wide, visiting
+from tests.support.browser import NARROW, WIDE, barriers, seen, shifts, too_wide, visiting
 
 pytestmark = pytest.mark.browser
 
@@ -121,7 +121,8 @@ def test_every_page_is_open_to_everybody(browser: Browser, portal: Portal) -> No
     with visiting(browser, portal.url, storage_state=portal.session) as page:
         for name, path in {**PAGES, "booking": f"/bookings/{booked}", "log": f"/bookings/{booked}/log"}.items():
             page.goto(path)
-            found |= looked_at(page, name)
+            moved = shifts(page)
+            found |= looked_at(page, name) | {f"{name} jumps about": [str(moved)] if moved > 0.01 else []}
     with visiting(browser, portal.url) as page:
         for name, path in {"sign-in": "/sign-in", "link": "/sign-in/link"}.items():
             page.goto(path)

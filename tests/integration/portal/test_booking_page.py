@@ -164,10 +164,13 @@ def test_bookings_are_listed_to_come_and_month_by_month_back(ada):
     ada.world.clock.advance(timedelta(days=45))
     Visitor(ada.world).signed_in("owner")
     ada.world.book(title="To come", hours_ahead=5)
+    given_up = ada.world.book(title="Given up", hours_ahead=50)
+    ada.world.app.bookings.cancel(ada.world.caller("owner"), given_up.id, ada.world.clock())
     ada.world.book(role="outsider", hours_ahead=5, title=MARK)
     first = ada.see("/bookings").text
     assert "To come" in first
     assert "Long ago" not in first
+    assert "Given up" in first.partition('id="past-title"')[2]
     earlier = first.partition("/bookings?before=")[2].partition('"')[0]
     page = ada.see(f"/bookings?before={earlier}").text
     assert f"/bookings/{long_ago.id}" in page

@@ -31,6 +31,7 @@ router = APIRouter()
 
 LOG_LINES = 200
 _OPEN = frozenset({BookingStatus.OFFERED, BookingStatus.BOOKED, BookingStatus.BUILDING, BookingStatus.READY})
+_MOST_LISTED = 200
 _MONTH = timedelta(days=30)
 _BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 _SOON = timedelta(minutes=1)
@@ -92,19 +93,22 @@ class Look:
 def bookings(reader: Reading, before: Annotated[datetime | None, Query()] = None) -> Response:
     """What is mine: now and to come, and month by month what was."""
     end = min(reader.now, before.astimezone(UTC)) if before and before.tzinfo else reader.now
-    past = Window(end - _MONTH, end)
-    older = Window(_BEGINNING, past.start)
+    window = Window(end - _MONTH, end)
+    ahead = _mine(reader, Window(reader.now, reader.now + FURTHEST)) if before is None else []
+    over = [view for view in ahead if view.status not in LIVE]  # released or cancelled before their end
+    past = over + [view for view in _mine(reader, window) if view.end <= end]
     return reader.page(
         "bookings.html",
-        coming=_mine(reader, Window(reader.now, reader.now + FURTHEST)) if before is None else [],
-        past=[view for view in reversed(_mine(reader, past)) if view.end <= end],
-        window=past,
-        before=past.start if _mine(reader, older, limit=1) else None,
+        coming=[view for view in ahead if view.status in LIVE],
+        past=sorted(past, key=lambda view: view.start, reverse=True),
+        window=window,
+        more=len(ahead) == _MOST_LISTED,
+        before=window.start if _mine(reader, Window(_BEGINNING, window.start), limit=1) else None,
         **helpers(),
     )
 
 
-def _mine(reader: Reader, within: Window, limit: int = 200) -> list[BookingView]:
+def _mine(reader: Reader, within: Window, limit: int = _MOST_LISTED) -> list[BookingView]:
     return reader.app.bookings.list(reader.caller, BookingFilter(mine=True, within=within, limit=limit), reader.now)[0]
 
 
