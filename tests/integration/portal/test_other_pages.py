@@ -8,6 +8,7 @@ import pytest
 from tests.integration.api.world import API, MARK
 from tests.integration.portal.visitor import Visitor, forms
 
+from almanac.portal import pages
 from almanac.services.requests import BookingRequest
 
 
@@ -126,6 +127,16 @@ def test_what_pages_load_is_there_and_may_be_kept(ada):
         assert answer.status_code == 200
         assert "immutable" in answer.headers["cache-control"]
     assert ada.see("/static/../app.py").status_code == 404
+
+
+def test_without_browser_libraries_pages_are_plain_forms(ada, tmp_path, monkeypatch):
+    monkeypatch.setattr(pages, "VENDOR", tmp_path)
+    pages.has_vendor.cache_clear()
+    page = ada.see("/").text
+    pages.has_vendor.cache_clear()
+    assert "vendor/htmx" not in page
+    assert "hx-post" not in page
+    assert ada.send(ada.form("/", "/start", profile="notebook")).status_code == 303
 
 
 def test_the_api_answers_as_ever_beside_the_pages(ada):
