@@ -35,7 +35,9 @@ from almanac.services.kept_dials import KeptDials
 from almanac.services.leads import Leads
 from almanac.services.ledger import Ledger
 from almanac.services.letters import LetterWriter
+from almanac.services.live import Live
 from almanac.services.making import Maker
+from almanac.services.monitoring import Monitoring
 from almanac.services.nodes import Nodes
 from almanac.services.notices import Notices
 from almanac.services.oidc import Provider
@@ -124,6 +126,8 @@ class Almanac:
     wake: threading.Event
     history: DemandHistory
     plan_desk: PlanDesk
+    monitoring: Monitoring
+    live: Live
     planning: Planning | None = None
     nodes: Nodes | None = None
     institution: Institution | None = None
@@ -176,6 +180,7 @@ def compose(
     planning = Planning(database, catalogue, leads, history, turned, savings=savings)
     teller = Teller(mailing=False)
     database.follow(teller.follow)
+    monitoring = Monitoring(database, vault)
     return Almanac(
         database=database,
         catalogue=catalogue,
@@ -207,6 +212,8 @@ def compose(
         history=history,
         plan_desk=PlanDesk(database, planning, history, dials, enabled=enabled),
         planning=planning if enabled else None,
+        monitoring=monitoring,
+        live=Live(database, monitoring),
         nodes=nodes,
     )
 

@@ -255,6 +255,23 @@ class PlanningSettings(BaseModel):
         return Dials(self.missing, self.at_once, self.floor, self.ceiling, self.zone)
 
 
+class MonitoringSettings(BaseModel):
+    """Live metrics, by a Prometheus that Almanac runs beside itself.
+
+    Attributes:
+        enabled: whether it runs.
+        every: between two looks at a target.
+        keep: how long numbers are kept; they outlive their booking.
+        most_gib: disk space that they may take; then the oldest go earlier.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+    enabled: bool = True
+    every: Annotated[Duration, Field(ge=timedelta(seconds=1), le=timedelta(minutes=1))] = timedelta(seconds=5)
+    keep: Annotated[Duration, Field(ge=timedelta(hours=1), le=timedelta(days=366))] = timedelta(days=30)
+    most_gib: float = Field(default=4.0, ge=0.1, le=1000)
+
+
 class Settings(BaseSettings):
     """Everything that an operator can set.
 
@@ -289,6 +306,7 @@ class Settings(BaseSettings):
     tick_s: float = Field(default=1.0, gt=0, le=10)
     local: LocalSettings = LocalSettings()
     planning: PlanningSettings = PlanningSettings()
+    monitoring: MonitoringSettings = MonitoringSettings()
     simulated: tuple[SimulatedSettings, ...] = ()
     openstack: tuple[CloudSettings, ...] = ()
     oidc: OidcSettings | None = None

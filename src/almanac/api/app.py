@@ -16,6 +16,7 @@ from almanac.api.routes import (
     catalogue,
     feeds,
     ledger,
+    metrics,
     nodes,
     notices,
     plan,
@@ -66,10 +67,11 @@ def create_app(almanac: Almanac) -> FastAPI:
     app.state.feed_limits = feeds.FeedLimits()
     app.state.node_calls = nodes.call_limit()
     routes = APIRouter(prefix=BASE, responses=errors.documented(500, 503))
-    of_bookings = (bookings, receipts, watch, series, waiting, feeds, notices)
+    of_bookings = (bookings, receipts, watch, metrics, series, waiting, feeds, notices)
     for topic in (session, sign_in, account, catalogue, *of_bookings, ledger, plan, tokens, admin):
         routes.include_router(topic.router)
-    routes.include_router(nodes.router, include_in_schema=False)  # machines only: no door for people
+    for machines in (nodes.router, metrics.machines, metrics.grafana):  # no door for people
+        routes.include_router(machines, include_in_schema=False)
     app.include_router(routes)
     errors.install(app)
     streamed = tuple(f"{BASE}{path}" for path in nodes.STREAMED)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
     from almanac.core.errors import AlmanacError
 
@@ -78,6 +80,24 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, empty: s
     for row in zip(*(values for _, values in kept), strict=True):
         shown.add_row(*(_brief(value) for value in row))
     _console(errors=False).print(shown)
+
+
+def show(table: Table) -> None:
+    """A table that a command has laid out itself, on standard output."""
+    _console(errors=False).print(table)
+
+
+@contextmanager
+def live() -> Iterator[Callable[[Table], None]]:
+    """A table that is drawn anew in place; gives what draws it. Where nobody watches, each is printed."""
+    from rich.live import Live
+
+    console = _console(errors=False)
+    if not console.is_terminal:
+        yield show
+        return
+    with Live(console=console, screen=False, auto_refresh=False, vertical_overflow="crop") as screen:
+        yield lambda table: screen.update(table, refresh=True)
 
 
 def facts(pairs: Iterable[tuple[str, object]]) -> None:

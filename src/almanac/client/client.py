@@ -17,6 +17,7 @@ from almanac.client.errors import NotReachable
 from almanac.client.own import FeedCalls, NoticeCalls, ReceiptCalls
 from almanac.client.plan import PlanCalls
 from almanac.client.recurring import ApprovalCalls, SeriesCalls, WaitingCalls
+from almanac.client.seeing import SeeingCalls
 from almanac.client.transport import Transport, instant, part, read
 from almanac.core.bookings import BookingStatus
 
@@ -46,6 +47,7 @@ class Client:
         self.feeds = FeedCalls(self.transport)
         self.notices = NoticeCalls(self.transport)
         self.receipts = ReceiptCalls(self.transport)
+        self.seeing = SeeingCalls(self.transport)
 
     @property
     def url(self) -> str:

@@ -93,8 +93,7 @@ class Prometheus:
             BadQuery: it can't answer that, or not in time.
         """
         try:
-            answer = self._http.post(f"{self.daemon.url}/api/v1/{path}", data=dict(parameters))
-            told: dict[str, Any] = answer.json()
+            told = self._told(f"{self.daemon.url}/api/v1/{path}", path, dict(parameters))
         except SiteTrouble as trouble:
             raise NoMetrics(trouble.message, hint="Bookings go on; live metrics come back with it.") from None
         except (httpx2.HTTPError, ValueError) as error:
@@ -105,6 +104,14 @@ class Prometheus:
                 hint="Ask for less: a shorter range, a longer step, fewer series.",
             )
         return told["data"]
+
+    def _told(self, url: str, path: str, parameters: dict[str, str | Sequence[str]]) -> dict[str, Any]:
+        """Long questions go in a body; the values of a label can't."""
+        if path.startswith("label/"):
+            told: dict[str, Any] = self._http.get(url, params=parameters).json()
+        else:
+            told = self._http.post(url, data=parameters).json()
+        return told
 
     def _write(self) -> None:
         """Its files, anew at each start: the address of Almanac may have changed."""

@@ -91,16 +91,16 @@ class Reader:
         if endpoint == "ui:connect":
             return list(self._driver(cluster, read))
         if endpoint == "ui:master":
-            return list(sources.MASTER.taken(read("/metrics/master/prometheus")))
+            return list(sources.MASTER.taken(read("/metrics/master/prometheus/")))
         if endpoint == "node":
             return list(sources.NODE.taken(read("/metrics")))
         if endpoint.startswith("notebook:"):
             return list(sources.JUPYTER.taken(read("/metrics")))
-        return list(sources.WORKER.taken(read("/metrics/prometheus")))
+        return list(sources.WORKER.taken(read("/metrics/prometheus/")))
 
     def _driver(self, cluster: str, read: Read) -> Iterator[Sample]:
         yield from sources.EXECUTORS.taken(read("/metrics/executors/prometheus"))
-        yield from sources.DRIVER.taken(read("/metrics/prometheus"))
+        yield from sources.DRIVER.taken(read("/metrics/prometheus/"))
         applications = _json(read("/api/v1/applications"))
         if not applications:
             return

@@ -22,6 +22,7 @@ from almanac.loop import Foresight, Loop, Messenger
 from almanac.portal.app import create_app
 from almanac.server import winding_down
 from almanac.server.files import StateFiles
+from almanac.server.metrics import collecting
 from almanac.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -57,7 +58,8 @@ def serve(settings: Settings, listening: Callable[[str], None] | None = None) ->
             if listening is not None:
                 listening(url)
 
-        _run(app, settings, bound, ready, files)
+        with collecting(app, settings, url, files):
+            _run(app, settings, bound, ready, files)
 
 
 def _run(app: Almanac, settings: Settings, bound: socket.socket, ready: Callable[[], None], files: StateFiles) -> None:

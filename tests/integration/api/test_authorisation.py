@@ -49,6 +49,9 @@ GET    /bookings/{booking}/events                     401      404    200   200 
 GET    /bookings/{booking}/watch                      401      404    200   200  200      200
 GET    /bookings/{booking}/receipt                    401      404    200   200  200      200
 POST   /bookings/{booking}/again                      401      404    201   201  201      403
+GET    /bookings/{booking}/metrics                    401      404    409   409  409      409
+GET    /bookings/{booking}/metrics/query              401      404    409   409  409      409
+GET    /bookings/{booking}/metrics/query_range        401      404    409   409  409      409
 POST   /bookings/{booking}/approve                    401      404    403   403  200      200
 POST   /bookings/{booking}/decline                    401      404    403   403  200      200
 GET    /approvals                                     401      200    200   200  200      200
@@ -125,6 +128,8 @@ BODIES = {
 QUERIES = {
     "GET /bookings": {"mine": "false", "project": "gaia"},
     "GET /bookings/{booking}/watch": {"wait_s": 0},
+    "GET /bookings/{booking}/metrics/query": {"query": "up"},
+    "GET /bookings/{booking}/metrics/query_range": {"query": "up", "start": "0", "end": "60", "step": "15"},
     "GET /ledger": {"project": "gaia"},
     "GET /series": {"mine": "false"},
     "GET /waiting": {"mine": "false"},
