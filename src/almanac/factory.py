@@ -41,6 +41,7 @@ from almanac.services.monitoring import Monitoring
 from almanac.services.nodes import Nodes
 from almanac.services.notices import Notices
 from almanac.services.oidc import Provider
+from almanac.services.overseeing import Overseeing
 from almanac.services.particulars import AllParticulars
 from almanac.services.plan_desk import PlanDesk
 from almanac.services.planning import Planning
@@ -108,6 +109,7 @@ class Almanac:
     ledger: Ledger
     finder: Finder
     starting: Starting
+    overseeing: Overseeing
     bookings: Bookings
     series: SeriesDesk
     waiting: WaitingList
@@ -193,6 +195,7 @@ def compose(
         ledger=Ledger(database),
         finder=finder,
         starting=Starting(database, catalogue, finder, leads),
+        overseeing=Overseeing(database, catalogue, bookings),
         bookings=bookings,
         series=SeriesDesk(database, catalogue, calendars, maker, bookings, wake.set),
         waiting=waiting,

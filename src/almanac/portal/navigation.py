@@ -22,6 +22,7 @@ MENU = (
     Entry("/bookings", "Bookings"),
     Entry("/projects", "Projects"),
     Entry("/tokens", "Tokens"),
+    Entry("/operate", "Operate", operators=True),
 )
 
 

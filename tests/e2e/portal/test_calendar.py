@@ -52,12 +52,16 @@ def test_the_keyboard_books_without_the_drawing(page: Page) -> None:
 
 
 @pytest.mark.parametrize("how", ["light", "dark", "narrow"])
-def test_it_is_open_to_everybody(browser: Browser, portal: Portal, how: str) -> None:
+def test_calendar_and_operators_page_are_open_to_everybody(browser: Browser, portal: Portal, how: str) -> None:
     look = {"color_scheme": "dark" if how == "dark" else "light"} | ({"viewport": NARROW} if how == "narrow" else {})
     with visiting(browser, portal.url, storage_state=portal.session, **look) as page:
         page.goto("/calendar")
         expect(page.locator("#calendar .ec-day").first).to_be_visible()
         seen(page, f"calendar-{how}")
+        assert "\n".join(barriers(page)) == ""
+        assert too_wide(page) <= 0
+        page.goto("/operate")
+        seen(page, f"operate-{how}")
         assert "\n".join(barriers(page)) == ""
         assert too_wide(page) <= 0
 
