@@ -46,7 +46,7 @@ from almanac.services.particulars import AllParticulars
 from almanac.services.plan_desk import PlanDesk
 from almanac.services.planning import Planning
 from almanac.services.post import Post
-from almanac.services.profile_file import ProfileFile, merged, read
+from almanac.services.profile_file import ProfileFile, check_data, merged, read
 from almanac.services.projects import Projects
 from almanac.services.receipts import Receipts
 from almanac.services.reconcile import Reconciler
@@ -262,6 +262,7 @@ def build(settings: Settings, clock: Clock = wall_clock) -> Almanac:
         settings.planning.dials,
     )
     sites, profiles = [each.site for each in made], merged(built_in(made), file)
+    check_data(profiles, frozenset().union(*(known.data for known in terms.values())))
     app = compose(database, vault, sites, profiles, rules, clock, partial(SideBySide, _HANDS), nodes)
     public_url = settings.public_url.rstrip("/")
     app = replace(app, institution=_institution(settings, database, vault), public_url=public_url)

@@ -25,6 +25,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from almanac.core.choosing import Terms
 from almanac.core.errors import BadRequest
 from almanac.mail.smtp import MailServer, Security
+from almanac.mount_settings import CloudMountSettings, LocalMountSettings, MountLabel
 from almanac.services.caller import Role
 from almanac.services.dials import Dials
 from almanac.services.groups import GroupRole
@@ -73,7 +74,12 @@ class SiteSettings(BaseModel):
     @property
     def terms(self) -> Terms:
         """As the core knows them."""
-        return Terms(self.price_per_hour, self.price_per_core_hour, frozenset(self.data))
+        return Terms(self.price_per_hour, self.price_per_core_hour, frozenset((*self.data, *self.mounted)))
+
+    @property
+    def mounted(self) -> tuple[str, ...]:
+        """Labels of the data that can be mounted there."""
+        return ()
 
 
 class LocalSettings(SiteSettings):
@@ -84,6 +90,7 @@ class LocalSettings(SiteSettings):
         cpu_allocation_ratio: virtual cores per core (Nova's word); clusters share cores fairly above 1.
         memory_reserve_mib: left to the machine itself.
         network: ``closed``: clusters reach nothing but themselves (needs root); ``open``: the machine's network.
+        mounts: directories that clusters see at ``/data/<label>`` where their profile asks for that data.
     """
 
     name: Label = "local"
@@ -91,6 +98,12 @@ class LocalSettings(SiteSettings):
     cpu_allocation_ratio: float = Field(default=4.0, ge=0.5, le=64)
     memory_reserve_mib: int = Field(default=1024, ge=0)
     network: Literal["closed", "open"] = "closed"
+    mounts: dict[MountLabel, LocalMountSettings] = {}
+
+    @property
+    def mounted(self) -> tuple[str, ...]:
+        """Labels of the data that can be mounted there."""
+        return tuple(self.mounts)
 
 
 class SimulatedSettings(SiteSettings):
@@ -140,13 +153,20 @@ class CloudSettings(SiteSettings):
     build: Duration = timedelta(minutes=4)
     look_every: Duration = timedelta(seconds=10)
     ca_file: Path | None = None
+    mounts: dict[MountLabel, CloudMountSettings] = {}
+
+    @property
+    def mounted(self) -> tuple[str, ...]:
+        """Labels of the data that can be mounted there."""
+        return tuple(self.mounts)
 
     @property
     def site(self) -> OpenStackSettings:
         """As the site knows them."""
         of_every_site = {*SiteSettings.model_fields, "public_url"}
         facts = {name: getattr(self, name) for name in type(self).model_fields if name not in of_every_site}
-        return OpenStackSettings(**facts | {"door_cidrs": tuple(map(str, self.door_cidrs))})
+        mounts = {label: wanted.mount for label, wanted in self.mounts.items()}
+        return OpenStackSettings(**facts | {"door_cidrs": tuple(map(str, self.door_cidrs)), "mounts": mounts})
 
 
 class GroupSettings(BaseModel):
@@ -334,6 +354,16 @@ class Settings(BaseSettings):
                 raise ValueError(
                     f"the machines of {cloud.name} don't know where Almanac is: "
                     'set public_url, such as public_url = "https://almanac.example.org"'
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _data_is_apart_from_almanacs_own_files(self) -> Self:
+        for label, wanted in self.local.mounts.items():
+            if wanted.overlaps(self.state):
+                raise ValueError(
+                    f"local.mounts.{label}: Almanac's own files ({self.state}) would be seen through {wanted.source}: "
+                    "name a directory that neither holds them nor lies among them"
                 )
         return self
 

@@ -83,6 +83,7 @@ class Sites:
             network=wanted.network,
             cpu_allocation_ratio=wanted.cpu_allocation_ratio,
             memory_reserve_mib=wanted.memory_reserve_mib,
+            mounts={label: each.mount for label, each in wanted.mounts.items()},
         )
         host = find_host(
             settings.state, chosen.cpu_allocation_ratio, chosen.memory_reserve_mib, chosen.disk_reserve_gib

@@ -58,6 +58,7 @@ class Profile(Out):
     worker: Node | None
     max_duration_s: int
     warm: int = Field(description="Clusters kept ready for walk-ins.")
+    data: dict[str, str] = Field(description="Data that it works on -> path in its clusters; empty: not mounted.")
 
 
 class Host(Out):
@@ -79,6 +80,7 @@ class Site(Out):
     total: Resources
     free_now: Resources
     data: list[str] = Field(description="Labels of the data that lies there.")
+    mounts: dict[str, str] = Field(description="Data that can be mounted there -> path in clusters that ask for it.")
 
 
 # --- availability -------------------------------------------------------------------------------------------------
@@ -273,6 +275,7 @@ class Booking(Out):
         description="Why it needs an approval, for which it waits while it is offered; empty: it needs none."
     )
     series: str | None = Field(description="The series that it is an occurrence of.")
+    data: dict[str, str] = Field(description="Data that it works on -> path in its cluster; empty: not mounted there.")
 
 
 class Bookings(Out):

@@ -183,6 +183,7 @@ def show(booking: BookingId, json: Json = False) -> None:
             ("Needs approval", found.approval),
             ("Series", found.series),
             ("Profile", words.place(found)),
+            ("Data", words.data(found.data, absent=f"not mounted at {found.site}")),
             ("Seats, workers", f"{found.seats}, {found.workers}"),
             ("Project, owner", f"{found.project}, {found.owner}"),
             ("From", found.start),

@@ -29,13 +29,20 @@ def register(app: typer.Typer) -> None:
 
 def profiles(json: Json = False) -> None:
     """What can be booked."""
+    from almanac.client import words
+
     with options.client() as client:
         found = client.profiles()
     if json:
         output.as_json(found)
         return
-    rows = [(p.name, p.title, _range(p.workers, p.max_workers), _each(p), p.max_seats, p.max_duration) for p in found]
-    headings = ("Profile", "", "Workers", "Each", "Seats", "At most")
+    has_data = any(p.data for p in found)
+    rows = [
+        (p.name, p.title, _range(p.workers, p.max_workers), _each(p), p.max_seats, p.max_duration)
+        + ((words.data(p.data),) if has_data else ())
+        for p in found
+    ]
+    headings = ("Profile", "", "Workers", "Each", "Seats", "At most", *(("Data",) if has_data else ()))
     output.table(headings, rows, empty="The catalogue is empty; see the settings in almanac.toml.")
 
 
@@ -52,7 +59,8 @@ def sites(json: Json = False) -> None:
         state = f"trouble: {site.trouble}" if site.trouble else "drained, takes no bookings" if site.drained else "open"
         capacity = "reserved ahead of time" if site.reserved else words.BEST_EFFORT
         pairs = [("Site", site.name), ("State", state), ("Hosts", len(site.hosts)), *_free_now(site)]
-        output.facts([*pairs, ("Capacity", capacity), ("Data", ", ".join(site.data)), ("Isolation", site.isolation)])
+        data = words.data(dict.fromkeys(site.data, "") | dict(site.mounts))
+        output.facts([*pairs, ("Capacity", capacity), ("Data", data), ("Isolation", site.isolation)])
     if not found:
         output.say("There is no site. See the settings in almanac.toml.")
 

@@ -93,6 +93,7 @@ class Profile:
     worker: Flavor | None
     max_duration_s: int
     warm: int = 0
+    data: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def max_duration(self) -> timedelta:
@@ -113,6 +114,7 @@ class Site:
     total: Mapping[str, int]
     free_now: Mapping[str, int]
     data: tuple[str, ...] = ()
+    mounts: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -188,6 +190,7 @@ class Booking:
         why: why it is at its site; told once, when it is made.
         approval: why it needs an approval, for which it waits while it is offered; empty when it needs none.
         series: the series that it is an occurrence of; None for one on its own.
+        data: label of the data that it works on -> where its cluster finds it; empty where its site doesn't mount it.
     """
 
     id: str
@@ -215,6 +218,7 @@ class Booking:
     why: str = ""
     approval: str = ""
     series: str | None = None
+    data: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def live(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from zoneinfo import available_timezones
@@ -76,6 +77,17 @@ def place(booking: Booking) -> str:
     """A booking's profile and site, and whether its capacity is only best effort."""
     where = f"{booking.profile} at {booking.site}"
     return where if booking.reserved else f"{where} ({BEST_EFFORT})"
+
+
+def data(where: Mapping[str, str], absent: str = "") -> str:
+    """Such as ``gaia-dr3 (/data/gaia-dr3), survey-2``.
+
+    Args:
+        where: label -> path in clusters; empty where it isn't mounted.
+        absent: what is said of those, in brackets.
+    """
+    known = [(label, path or absent) for label, path in where.items()]
+    return ", ".join(f"{label} ({said})" if said else label for label, said in known)
 
 
 def state(booking: Booking, now: datetime | None = None) -> str:

@@ -59,7 +59,8 @@ class Profile:
         warn_before: how long before such a release, and before the end, people are warned.
         warm: clusters kept ready for walk-ins.
         sites: site names that offer it; empty means all that have its flavors.
-        data: label of the data that it works on; sites where that lies come first.
+        data: labels of the data that it works on; sites where all of it lies come first, and what such a site can mount
+            is at ``/data/<label>`` on every node.
         approve_above: what is above needs a project lead's or an operator's approval.
     """
 
@@ -77,7 +78,7 @@ class Profile:
     warn_before: timedelta = timedelta(minutes=10)
     warm: int = 0
     sites: tuple[str, ...] = ()
-    data: str = ""
+    data: tuple[str, ...] = ()
     approve_above: Above = Above()
 
     def workers_for(self, seats: int) -> int:

@@ -114,7 +114,7 @@ class Choice:
 
     Attributes:
         standings: in the operator's order; at least one.
-        data: the label of the data that it works on; empty for none.
+        data: the labels of the data that it works on, in words; empty for none.
         wish: the site that the person asked for; None for any.
     """
 

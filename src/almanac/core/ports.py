@@ -79,6 +79,7 @@ class SiteCapacity:
     Attributes:
         reserved: whether capacity is truly held ahead of time; if False, doors say "best effort, not reserved".
         isolation: in words, how clusters are kept apart here (shown by ``almanac sites``).
+        mounts: label of the data that can be mounted here -> where clusters that ask for it find it.
     """
 
     site: str
@@ -87,6 +88,7 @@ class SiteCapacity:
     limits: Limits = Limits()
     reserved: bool = True
     isolation: str = ""
+    mounts: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +148,7 @@ class ClusterSpec:
         secrets: see ClusterSecrets.
         logs: where logs go at teardown, relative to the site's storage; None for a warm cluster.
         idle_cpu_cores: use below this is idleness (an idle cluster burns about .03 cores).
+        data: labels of the data that it works on; a site mounts on every node what it can of it (``SiteCapacity.mounts``).
     """
 
     id: str
@@ -156,6 +159,7 @@ class ClusterSpec:
     secrets: ClusterSecrets
     logs: str | None = None
     idle_cpu_cores: float = 0.15
+    data: tuple[str, ...] = ()
 
     @property
     def head(self) -> PlacedNode:

@@ -127,7 +127,8 @@ class Bookings:
         change.unit.claims.replace(offer.id, claims)
         change.reload(offer.id)
         nodes = name_nodes(placements_of(claims, self._catalogue.flavors(booking.site, now)))
-        lifecycle.confirm(change.unit, booking, nodes, now, actor)
+        data = self._catalogue.profile_or_plain(booking.profile).data
+        lifecycle.confirm(change.unit, booking, nodes, data, now, actor)
         return booking
 
     def _repeated(self, caller: Caller, key: str | None, now: datetime) -> BookingView | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from almanac.core.catalogue import Profile
@@ -146,6 +146,17 @@ class Catalogue:
         """Its prices, and the data that lies there."""
         return self._terms.get(site, Terms())
 
+    def data(self, labels: Iterable[str], sites: Sequence[str], now: datetime) -> dict[str, str]:
+        """Label -> the path at which clusters find that data, at the first of some sites that mounts it; empty: at none."""
+        mounts = [self._mounts(site, now) for site in sites]
+        return {label: next((known[label] for known in mounts if label in known), "") for label in labels}
+
+    def _mounts(self, site: str, now: datetime) -> Mapping[str, str]:
+        try:
+            return self.capacity(site, now).mounts
+        except AlmanacError:
+            return {}
+
     def price(self, site: str, profile: str, seats: int, now: datetime) -> float:
         """What a profile costs at a site for an hour; 0 for one that the catalogue or the site doesn't have any more."""
         if site not in self._terms or profile not in self._profiles:
@@ -240,6 +251,7 @@ class Catalogue:
             node(profile.worker) if profile.worker else None,
             profile.max_duration,
             profile.warm,
+            self.data(profile.data, sites, now),
         )
 
     def sites(self, now: datetime) -> list[SiteView]:
@@ -269,6 +281,7 @@ class Catalogue:
             total,
             total - used,
             tuple(sorted(self.terms(name).data)),
+            known.mounts,
         )
 
     def set_drained(self, name: str, now: datetime | None) -> None:

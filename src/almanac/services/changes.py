@@ -281,7 +281,7 @@ class Changes:
     ) -> None:
         nodes = name_nodes(placements_of(claims, self._catalogue.flavors(after.site, now)))
         files = seat_files(after.project, after.owner, after.id, after.seats)
-        plan = Plan(nodes, files, lifecycle.logs_of(after))
+        plan = Plan(nodes, files, lifecycle.logs_of(after), Plan.loads(cluster.spec).data)
         facts: dict[str, Any] = {"spec": plan.dumps(), "spec_applied": False}
         if cluster.secrets is not None:
             facts["secrets"] = self._vault.seal(self._vault.with_seats(self._vault.open(cluster.secrets), tuple(files)))

@@ -68,7 +68,7 @@ class Chooser:
         data = self._data(ask)
         sites = self._catalogue.offering(ask.profile, now, ask.wish)
         standings = tuple(self._standing(site, ask, data, now) for site in sites)
-        choice = Choice(standings, data, ask.wish)
+        choice = Choice(standings, " and ".join(data), ask.wish)
         refusals = self._beyond_grants(ask, sites, unit)
         if refusals and len(refusals) == len(sites):
             raise refusals[choice.ranked[0].site]
@@ -76,15 +76,17 @@ class Chooser:
             choice = choice.refused(site, NO_GRANT)
         return choice
 
-    def _data(self, ask: Ask) -> str:
-        """The data's label; one that a person gives must lie somewhere."""
+    def _data(self, ask: Ask) -> tuple[str, ...]:
+        """The data's labels; one that a person gives must lie somewhere."""
         known = sorted({label for site in self._catalogue.names for label in self._catalogue.terms(site).data})
         if ask.data and ask.data not in known:
             there_is = f"There is: {', '.join(known)}." if known else "No site names any data."
             raise NotFound(f"No site has the data {ask.data}.", hint=f"{there_is} Leave it out to go anywhere.")
-        return ask.profile.data if ask.data is None else ask.data
+        if ask.data is None:
+            return ask.profile.data
+        return (ask.data,) if ask.data else ()
 
-    def _standing(self, site: str, ask: Ask, data: str, now: datetime) -> Standing:
+    def _standing(self, site: str, ask: Ask, data: tuple[str, ...], now: datetime) -> Standing:
         capacity = self._catalogue.capacity(site, now)
         terms = self._catalogue.terms(site)
         groups = ask.profile.groups(ask.seats, self._catalogue.flavors(site, now))
@@ -92,7 +94,7 @@ class Chooser:
             site,
             price=terms.price(groups),
             answers=self._catalogue.trouble(site) is None,
-            has_data=not data or data in terms.data,
+            has_data=terms.data.issuperset(data),
             late=max(timedelta(0), now + capacity.limits.lead_time - ask.window.start),
             reserved=capacity.reserved,
         )

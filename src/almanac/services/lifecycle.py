@@ -64,7 +64,13 @@ def write_lines(unit: Unit, booking: Booking, entries: Sequence[Entry], at: date
 
 
 def confirm(
-    unit: Unit, booking: Booking, nodes: Sequence[PlacedNode], now: datetime, actor: str, held: LeaseRow | None = None
+    unit: Unit,
+    booking: Booking,
+    nodes: Sequence[PlacedNode],
+    data: tuple[str, ...],
+    now: datetime,
+    actor: str,
+    held: LeaseRow | None = None,
 ) -> ClusterRow:
     """Write what a new booking needs beside its claims: a cluster and a lease for the loop, and the ledger's hold.
 
@@ -72,11 +78,12 @@ def confirm(
         unit: the transaction.
         booking: the booking.
         nodes: where its cluster is to stand.
+        data: labels of the data that it works on.
         now: aware UTC.
         actor: who made it.
         held: a lease of these nodes that becomes the booking's; None: it gets a new one.
     """
-    key, plan = booking.id[2:], _plan(booking, nodes)
+    key, plan = booking.id[2:], _plan(booking, nodes, data)
     lease = held or LeaseRow(
         f"l-{key}", Holder.BOOKING, booking.id, booking.site, dump_nodes(nodes), booking.claim_window, now, now
     )
@@ -101,8 +108,9 @@ def confirm(
     return cluster
 
 
-def _plan(booking: Booking, nodes: Sequence[PlacedNode]) -> Plan:
-    return Plan(tuple(nodes), seat_files(booking.project, booking.owner, booking.id, booking.seats), logs_of(booking))
+def _plan(booking: Booking, nodes: Sequence[PlacedNode], data: tuple[str, ...]) -> Plan:
+    files = seat_files(booking.project, booking.owner, booking.id, booking.seats)
+    return Plan(tuple(nodes), files, logs_of(booking), data)
 
 
 def hold_in_ledger(unit: Unit, booking: Booking, now: datetime, actor: str) -> None:

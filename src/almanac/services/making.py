@@ -166,7 +166,8 @@ class Maker:
             message = f"{_offered(booking)}{_at_site(change, booking, why)}"
             lifecycle.tell(change.unit, booking, now, "offered", message, booking.owner)
             return self._showing.made(booking, None, now, why)
-        cluster = lifecycle.confirm(change.unit, booking, name_nodes(found.placements), now, booking.owner)
+        nodes, data = name_nodes(found.placements), self._data(booking)
+        cluster = lifecycle.confirm(change.unit, booking, nodes, data, now, booking.owner)
         return self._tell(change, booking, cluster, "", why, now)
 
     def _tell(
@@ -197,8 +198,12 @@ class Maker:
             return self._tell(change, booking, cluster, " from the warm pool", why, now)
         self._carrying.give(change.unit, taken)
         change.put(booking.id, taken.claims)
-        cluster = lifecycle.confirm(change.unit, booking, taken.nodes, now, booking.owner, taken.lease)
+        data = self._data(booking)
+        cluster = lifecycle.confirm(change.unit, booking, taken.nodes, data, now, booking.owner, taken.lease)
         return self._tell(change, booking, cluster, " in capacity held ahead", why, now)
+
+    def _data(self, booking: Booking) -> tuple[str, ...]:
+        return self._catalogue.profile(booking.profile).data
 
 
 def _offered(booking: Booking) -> str:

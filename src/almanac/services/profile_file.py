@@ -19,11 +19,11 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -51,6 +51,13 @@ def duration(value: object) -> timedelta | None:
 Duration = Annotated[timedelta, BeforeValidator(duration)]
 MaybeDuration = Annotated[timedelta | None, BeforeValidator(duration)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,39}$")]
+
+
+def _one_or_several(value: object) -> object:
+    """One label is a list of one; ``""`` is none."""
+    if isinstance(value, list) and any(value.count(label) > 1 for label in value):
+        raise ValueError("the same label is named twice")
+    return ((value,) if value else ()) if isinstance(value, str) else value
 
 
 class _FlavorEntry(BaseModel):
@@ -89,7 +96,7 @@ class _ProfileEntry(BaseModel):
     warn_before: Duration = timedelta(minutes=10)
     warm: int = Field(ge=0, le=100, default=0)
     sites: tuple[str, ...] = ()
-    data: Name | Literal[""] = ""
+    data: Annotated[tuple[Name, ...], BeforeValidator(_one_or_several)] = ()
     approve_above: _AboveEntry = _AboveEntry()
 
 
@@ -142,6 +149,26 @@ def merged(profiles: Sequence[Profile], file: ProfileFile) -> tuple[Profile, ...
             raise BadRequest(f"[warm] names {name}, which is no profile.", hint=f"Profiles: {', '.join(catalogue)}.")
         catalogue[name] = replace(catalogue[name], warm=count)
     return tuple(catalogue.values())
+
+
+def check_data(profiles: Sequence[Profile], known: Collection[str]) -> None:
+    """Check that the data that profiles ask for lies somewhere.
+
+    Args:
+        profiles: the catalogue.
+        known: labels of the data that lies at some site.
+
+    Raises:
+        BadRequest: no site has some of it; the hint says what there is, and where to say more.
+    """
+    there_is = f"There is: {', '.join(sorted(known))}." if known else "No site names any data."
+    for profile in profiles:
+        lacking = [label for label in profile.data if label not in known]
+        if lacking:
+            raise BadRequest(
+                f"The profile {profile.name} asks for the data {' and '.join(lacking)}, which no site has.",
+                hint=f"{there_is} A site's setting 'mounts' (or 'data') says what lies there: docs/reference/settings.md.",
+            )
 
 
 def _flavors(parsed: _File) -> tuple[Flavor, ...]:

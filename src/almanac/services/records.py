@@ -19,11 +19,13 @@ class Plan:
 
     Attributes:
         seats: seat name -> where its files are kept, relative to the site's storage; None while nobody has it.
+        data: labels of the data that it works on.
     """
 
     nodes: tuple[PlacedNode, ...]
     seats: Mapping[str, str | None]
     logs: str | None = None
+    data: tuple[str, ...] = ()
 
     @property
     def takes(self) -> dict[str, Resources]:
@@ -35,18 +37,20 @@ class Plan:
 
     def dumps(self) -> str:
         """As JSON text."""
-        return json.dumps({"nodes": _nodes(self.nodes), "seats": dict(self.seats), "logs": self.logs})
+        facts = {"nodes": _nodes(self.nodes), "seats": dict(self.seats), "logs": self.logs, "data": self.data}
+        return json.dumps(facts)
 
     @classmethod
     def loads(cls, text: str) -> Plan:
         """From JSON text."""
         facts = json.loads(text)
-        return cls(_placed(facts["nodes"]), facts["seats"], facts["logs"])
+        # A cluster that was planned before profiles had mounts has no data.
+        return cls(_placed(facts["nodes"]), facts["seats"], facts["logs"], tuple(facts.get("data", ())))
 
     def spec(self, cluster: str, lease: str, profile: str, sealed: Sealed) -> ClusterSpec:
         """The whole spec, as sites take it."""
         seats = tuple(Seat(name, sealed.seats[name], files) for name, files in self.seats.items())
-        return ClusterSpec(cluster, lease, profile, self.nodes, seats, sealed.cluster, self.logs)
+        return ClusterSpec(cluster, lease, profile, self.nodes, seats, sealed.cluster, self.logs, data=self.data)
 
 
 def seat_names(seats: int) -> tuple[str, ...]:

@@ -69,7 +69,12 @@ class Showing:
             warning=self._warning(booking, cluster, state, now),
             price_per_hour=self._catalogue.price(booking.site, booking.profile, booking.seats, now),
             approval=booking.approval,
+            data=self._data(booking, now),
         )
+
+    def _data(self, booking: Booking, now: datetime) -> Mapping[str, str]:
+        labels = self._catalogue.profile_or_plain(booking.profile).data
+        return self._catalogue.data(labels, (booking.site,), now) if labels else {}
 
     def _warning(self, booking: Booking, cluster: ClusterRow | None, state: BookingStatus, now: datetime) -> str | None:
         if cluster is None or state not in _LIVE:

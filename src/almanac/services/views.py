@@ -34,6 +34,7 @@ class BookingView:
         why: why it is at this site, told once, when it is made; empty where there was no choice.
         approval: why it needs an approval, for which it waits while it is offered; empty when it needs none.
         series: the series that it is an occurrence of; None for one on its own.
+        data: label of the data that it works on -> where its cluster finds it; empty where its site doesn't mount it.
     """
 
     id: str
@@ -61,6 +62,7 @@ class BookingView:
     why: str = ""
     approval: str = ""
     series: str | None = None
+    data: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +145,7 @@ class NodeView:
 
 @dataclass(frozen=True, slots=True)
 class ProfileView:
-    """A profile and where it is offered."""
+    """A profile and where it is offered; ``data``: label -> where clusters find it, empty where none of the sites mounts it."""
 
     name: str
     title: str
@@ -156,11 +158,16 @@ class ProfileView:
     worker: NodeView | None
     max_duration: timedelta
     warm: int
+    data: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class SiteView:
-    """A site, what it has, and what is free of it now; ``data`` are labels of what lies there."""
+    """A site, what it has, and what is free of it now; ``data`` are labels of what lies there.
+
+    Attributes:
+        mounts: label -> where clusters find it, for what of it can be mounted.
+    """
 
     name: str
     reserved: bool
@@ -171,6 +178,7 @@ class SiteView:
     total: Resources
     free_now: Resources
     data: tuple[str, ...] = ()
+    mounts: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,7 +91,7 @@ class WarmPool:
     def give(unit: Unit, taken: Taken, booking: Booking, now: datetime) -> None:
         """Make a warm cluster the booking's, in the booking's own transaction."""
         files = seat_files(booking.project, booking.owner, booking.id, booking.seats)
-        given = Plan(taken.plan.nodes, files, lifecycle.logs_of(booking))
+        given = Plan(taken.plan.nodes, files, lifecycle.logs_of(booking), taken.plan.data)
         row = taken.row
         unit.clusters.record(
             row.id, now, booking_id=booking.id, spec=given.dumps(), spec_applied=False, last_active=None
@@ -210,7 +210,7 @@ def _add(
     else:
         unit.leases.add(replace(lease, holder_id=cluster))
     unit.claims.add_all(replace(claim, holder=Holder.WARM, holder_id=cluster) for claim in claims)
-    plan = Plan(nodes, dict.fromkeys(seat_names(1)))
+    plan = Plan(nodes, dict.fromkeys(seat_names(1)), data=profile.data)
     unit.clusters.add(ClusterRow(cluster, profile.name, lease.site, lease.id, plan.dumps(), now, now, now))
 
 

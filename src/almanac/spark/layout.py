@@ -19,6 +19,8 @@ EXECUTOR_HEAP_MIB = 480
 EXECUTOR_OWN_MIB = 224
 MOST_SLOTS_PER_CORE = 8
 """Each slot takes its part of the executor's memory."""
+DATA = "/data"
+"""Where the nodes of a cluster find the data that its profile asks for; scratch is never there."""
 SEAT_MIB = 192
 """A JupyterLab server and one kernel that has just met Spark."""
 
@@ -37,6 +39,7 @@ class Layout:
         scratch: for shuffles and spills; node-local.
         homes: seat name -> that seat's home directory (head only).
         data: read-only data set directory; empty for none.
+        mounts: label of the data that the cluster works on -> where it is on every node.
         urls: seat name -> path under which a proxy shows the notebook, such as ``/n/b-7k3m9q2x/``; ``/`` by default.
     """
 
@@ -48,7 +51,19 @@ class Layout:
     scratch: str
     homes: Mapping[str, str] = field(default_factory=dict)
     data: str = ""
+    mounts: Mapping[str, str] = field(default_factory=dict)
     urls: Mapping[str, str] = field(default_factory=dict)
+
+
+def data_path(label: str) -> str:
+    """Where nodes mount the data of a label."""
+    return f"{DATA}/{label}"
+
+
+def data_environment(layout: Layout) -> dict[str, str]:
+    """What tells services where data is: ``ALMANAC_DATA`` for the site's own, ``ALMANAC_DATA_GAIA_DR3`` for ``gaia-dr3``."""
+    told = {f"ALMANAC_DATA_{label.upper().replace('-', '_')}": path for label, path in layout.mounts.items()}
+    return ({"ALMANAC_DATA": layout.data} if layout.data else {}) | told
 
 
 def port_names(cluster: ClusterSpec, node: PlacedNode) -> tuple[str, ...]:

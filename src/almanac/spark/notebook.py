@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.resources import files
 
 from almanac.core.ports import ClusterSpec, Seat
-from almanac.spark.layout import Layout
+from almanac.spark.layout import Layout, data_environment
 from almanac.spark.service import File, Service
 
 _CONFIG = """\
@@ -98,8 +98,7 @@ def _environment(cluster: ClusterSpec, seat: Seat, layout: Layout, own: str) -> 
         "ALMANAC_CLUSTER": cluster.id,
         "ALMANAC_SEAT": seat.name,
     }
-    if layout.data:
-        environment["ALMANAC_DATA"] = layout.data
+    environment |= data_environment(layout)
     if cluster.workers:
         environment["SPARK_REMOTE"] = f"sc://localhost:{layout.ports['connect']}/;user_id={seat.name}"
         environment["SPARK_CONNECT_AUTHENTICATE_TOKEN"] = cluster.secrets.connect_token

@@ -8,7 +8,7 @@ from __future__ import annotations
 from almanac.core.ports import ClusterSpec, PlacedNode
 from almanac.spark import gpus, jvm
 from almanac.spark.gate import held_up
-from almanac.spark.layout import DAEMON_HEAP_MIB, MASTER_MIB, Layout, head_size, worker_size
+from almanac.spark.layout import DAEMON_HEAP_MIB, MASTER_MIB, Layout, data_environment, head_size, worker_size
 from almanac.spark.notebook import notebook
 from almanac.spark.properties import connect_properties, daemon_properties, fair_pools, logging_properties
 from almanac.spark.service import File, Service
@@ -162,7 +162,7 @@ def _environment(layout: Layout, home: str) -> dict[str, str]:
         "SPARK_LOCAL_DIRS": layout.scratch,
         "PYSPARK_PYTHON": runtime.python,
     }
-    return environment | ({"ALMANAC_DATA": layout.data} if layout.data else {})
+    return environment | data_environment(layout)
 
 
 def _logging(layout: Layout) -> File:

@@ -14,12 +14,15 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from tests.support.lab import Lab, command
 
 from almanac.client.jupyter import Jupyter
 from almanac.core.ports import ClusterSecrets, ClusterSpec, ClusterState, PlacedNode
 from almanac.core.resources import Flavor, Resources
+from almanac.sites.local.data import Mount
 from almanac.sites.local.site import LocalSite
 from almanac.spark.archive import ensure_archive
 from almanac.spark.runtime import find_runtime
@@ -36,7 +39,7 @@ class SparkLab(Lab):
         self._secrets = ClusterSecrets(
             secrets.token_urlsafe(24), secrets.token_urlsafe(32), urlsafe_b64encode(secrets.token_bytes(32)).decode()
         )
-        super().__init__(state)
+        super().__init__(state, mounts={"stars": Mount(state.parent / "stars")})
 
     def reopen(self) -> LocalSite:
         self.site = LocalSite("here", self.state, (HEAD, WORKER), lambda: self._runtime, self.settings)
@@ -46,20 +49,28 @@ class SparkLab(Lab):
         spec = super().spec(cluster, files, logs)
         nodes = (PlacedNode("head", "head", HEAD, "here"),
                  *(PlacedNode(f"worker-{n}", "worker", WORKER, "here") for n in range(1, workers + 1)))  # fmt: skip
-        return replace(spec, nodes=nodes, secrets=self._secrets)
+        return replace(spec, nodes=nodes, secrets=self._secrets, data=("stars",))
 
     def url(self, token: str | None = None) -> str:
         port = self.seen().endpoints["connect"].rpartition(":")[2]
         return f"sc://localhost:{port}/;token={token or self._secrets.connect_token};user_id=ada"
 
 
+def _write_stars(directory: Path) -> None:
+    """Two files, so that both workers have one to read."""
+    directory.mkdir(mode=0o755)
+    for part in range(2):
+        table = pa.table({"source_id": list(range(part * 500, part * 500 + 500))})
+        pq.write_table(table, directory / f"part-{part}.parquet")
+
+
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory, pytestconfig):
     cache = Path(pytestconfig.cache.mkdir("almanac-spark"))
     found = find_runtime(cache)
-    lab = SparkLab(
-        tmp_path_factory.mktemp("spark") / "state", replace(found, archive=str(ensure_archive(found, cache)))
-    )
+    top = tmp_path_factory.mktemp("spark")
+    _write_stars(top / "stars")
+    lab = SparkLab(top / "state", replace(found, archive=str(ensure_archive(found, cache))))
     try:
         lab.start(lab.spec())
         lab.ready()
@@ -101,6 +112,15 @@ def kill(lab, saying: str) -> None:
 
 def test_a_query_through_the_door(lab):
     assert total(lab) == 499500
+
+
+def test_workers_read_shared_data_at_the_same_path(lab):
+    where = lab.site.capacity().mounts["stars"]
+    with session(lab.url()) as spark:
+        stars = spark.read.parquet(f"file://{where}")
+        assert stars.selectExpr("count(*) AS n", "sum(source_id) AS total").first() == (1000, 499500)
+    environments = [Path(f"/proc/{pid}/environ").read_bytes() for pid in lab.processes(saying="ExecutorBackend")]
+    assert len([one for one in environments if f"ALMANAC_DATA_STARS={where}".encode() in one]) == 2
 
 
 def test_a_wrong_token_is_refused(lab):

@@ -24,7 +24,7 @@ from almanac.sites.simulated import SimulatedSite, World
 HOUR = timedelta(hours=1)
 CHEAP_CAVE = {"sky": Terms(core_hour=0.5, data=frozenset({"gaia-dr3"})), "cave": Terms({"worker": 0.25, "head": 0.25})}
 CHEAP_RULES = Rules(terms=CHEAP_CAVE)
-GAIA = Profile("gaia", "", "head", "worker", workers=1, max_workers=1, data="gaia-dr3")
+GAIA = Profile("gaia", "", "head", "worker", workers=1, max_workers=1, data=("gaia-dr3",))
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from typing import Any
 
 from almanac.core.ports import ClusterSpec, Handle, Permanent, Temporary
 from almanac.sites.endpoints import doors
-from almanac.sites.local import leases, lock, people, ports, processes, relay, trees
+from almanac.sites.local import data, leases, lock, people, ports, processes, relay, trees
 from almanac.sites.local.ending import end_processes, remove
 from almanac.sites.local.explained import explained
 from almanac.sites.local.ground import RECORD, Ground, Place
@@ -90,21 +90,23 @@ def _furnish_homes(ground: Ground, place: Place, spec: ClusterSpec, uid: int | N
 
 
 def _write_launch(ground: Ground, place: Place, spec: ClusterSpec, uid: int | None) -> None:
-    runtime = ground.runtime()
+    runtime, mounts = ground.runtime(), data.asked(ground.settings.mounts, spec.data)
     with place.folder() as folder:
         chosen = ports.choose(spec, ground.isolation.closed, folder, place.alive)
-        services = _services(ground, place, spec, runtime, chosen)
-        launch = _launch(ground, place, spec, uid, runtime, services)
+        where = data.places(mounts, ground.isolation.namespaces)
+        layout = _layout(ground, place, spec, runtime, chosen, where)
+        services = [service for node in spec.nodes for service in ground.render(spec, node, layout)]
+        launch = _launch(ground, place, spec, uid, services, _sandbox(ground, place, runtime, mounts))
         _check_readable(ground, launch)
         if folder.read_json(LAUNCH) != launch:
             folder.write_json(LAUNCH, launch)
 
 
-def _services(
-    ground: Ground, place: Place, spec: ClusterSpec, runtime: Runtime, chosen: dict[str, int]
-) -> list[Service]:
+def _layout(
+    ground: Ground, place: Place, spec: ClusterSpec, runtime: Runtime, chosen: dict[str, int], where: dict[str, str]
+) -> Layout:
     url = ground.settings.notebook_url
-    layout = Layout(
+    return Layout(
         runtime=runtime,
         address="127.0.0.1",
         head="127.0.0.1",
@@ -113,26 +115,22 @@ def _services(
         scratch=str(place.node / "scratch"),
         homes={seat.name: str(place.node / place.home(seat.name)) for seat in spec.seats},
         data=str(ground.shared),
+        mounts=where,
         urls={seat.name: url.format(cluster=spec.id, seat=seat.name) for seat in spec.seats},
     )
-    return [service for node in spec.nodes for service in ground.render(spec, node, layout)]
 
 
 def _launch(
-    ground: Ground, place: Place, spec: ClusterSpec, uid: int | None, runtime: Runtime, services: list[Service]
+    ground: Ground,
+    place: Place,
+    spec: ClusterSpec,
+    uid: int | None,
+    services: list[Service],
+    sandbox: Sandbox | None,
 ) -> dict[str, Any]:
     needs = [node.flavor.resources for node in spec.nodes]
     memory = sum(r.memory_mib for r in needs) + _KEEPERS_MIB
     threads = 2048 + 1024 * len(needs) + 512 * len(spec.seats)
-    sandbox: Sandbox | None = None
-    if ground.isolation.namespaces:
-        sandbox = {
-            "state": str(ground.state),
-            "writable": [str(place.node)],
-            "readable": _readable(ground, runtime),
-            "closed": ground.isolation.closed,
-            "relay": relay.find_program(),
-        }
     launch: Launch = {
         "cluster": spec.id,
         "tag": ground.tag(spec.id),
@@ -147,6 +145,20 @@ def _launch(
         "drain_s": ground.settings.drain.total_seconds(),
     }
     return ports.plain(launch)
+
+
+def _sandbox(ground: Ground, place: Place, runtime: Runtime, mounts: data.Mounts) -> Sandbox | None:
+    if not ground.isolation.namespaces:
+        return None
+    return {
+        "state": str(ground.state),
+        "writable": [str(place.node)],
+        "readable": _readable(ground, runtime),
+        "hidden": data.hidden(ground.settings.mounts),
+        "mounts": data.bound(mounts),
+        "closed": ground.isolation.closed,
+        "relay": relay.find_program(),
+    }
 
 
 def _readable(ground: Ground, runtime: Runtime) -> list[str]:

@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from almanac.core.ports import ClusterSpec, Permanent, PlacedNode
 from almanac.sites.folder import Folder
 from almanac.sites.local import cgroups, lock, processes, uids
+from almanac.sites.local.data import Mounts
 from almanac.sites.local.isolation import Isolation
 from almanac.sites.local.launch import LOCK, STOP
 from almanac.spark.layout import Layout
@@ -40,6 +41,7 @@ class Settings:
         notebook_url: the path under which a proxy shows a notebook; ``{cluster}`` and ``{seat}`` are filled in.
         uid_registry: where taken uids are noted, machine-wide.
         first_uid: of those given to clusters.
+        mounts: data that clusters see where their profile asks for it, by label.
     """
 
     network: str = "closed"
@@ -51,6 +53,7 @@ class Settings:
     notebook_url: str = "/"
     uid_registry: Path = uids.REGISTRY
     first_uid: int = uids.FIRST
+    mounts: Mounts = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -93,7 +93,8 @@ class Keeper:
             self._doors = sandbox.Doors(closed=True)
         uid = self.launch["uid"] or 0
         user = {"name": f"almanac-{uid}", "uid": uid}
-        sandbox.furnish(place["state"], place["writable"], place["readable"], user)
+        shown = (place["state"], place["writable"], place["readable"])
+        sandbox.furnish(*shown, user, place["hidden"], place["mounts"])
 
     def _turn(self) -> None:
         self._reap()

@@ -8,6 +8,20 @@ LAUNCH, STATUS, PORTS, LOCK, STOP = "launch.json", "status.json", "ports.json", 
 """Names of files in a cluster's control directory."""
 
 
+class Bound(TypedDict):
+    """A directory shown at another path.
+
+    Attributes:
+        source: its real path on the machine.
+        target: where the cluster sees it.
+        write: whether the cluster may write there.
+    """
+
+    source: str
+    target: str
+    write: bool
+
+
 class Sandbox(TypedDict):
     """What sets a cluster apart when Almanac runs as root with namespaces.
 
@@ -15,6 +29,8 @@ class Sandbox(TypedDict):
         state: Almanac's state directory, hidden.
         writable: directories shown read-write.
         readable: paths shown read-only.
+        hidden: directories of data, which nobody sees where they lie.
+        mounts: the data that this cluster sees.
         closed: whether the cluster gets a network of its own that leads nowhere.
         relay: the program that leads into it, from ``relay.find_program``.
     """
@@ -22,6 +38,8 @@ class Sandbox(TypedDict):
     state: str
     writable: list[str]
     readable: list[str]
+    hidden: list[str]
+    mounts: list[Bound]
     closed: bool
     relay: str
 

@@ -16,6 +16,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from almanac.sites.local.launch import Bound
+
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _RDONLY, _NOSUID, _NODEV, _REMOUNT, _BIND, _REC = 0x1, 0x2, 0x4, 0x20, 0x1000, 0x4000
 _NEWNET = 0x40000000
@@ -45,14 +47,16 @@ def become_subreaper() -> None:
     _check(_LIBC.prctl(_CHILD_SUBREAPER, 1, 0, 0, 0), "prctl(PR_SET_CHILD_SUBREAPER)")
 
 
-def covers(state: str, needs: Iterable[str]) -> list[str]:
+def covers(state: str, needs: Iterable[str], more: Iterable[str] = ()) -> list[str]:
     """The directories to hide behind an empty one: the private ones, Almanac's state, and what bars the way to a need.
 
     Args:
         state: Almanac's state directory.
         needs: paths that services read; an ancestor that others can't traverse is covered, and the need shown in it.
+        more: other directories to hide.
     """
     wanted = {path for path in _PRIVATE if Path(path).is_dir()} | {os.path.realpath(state)}
+    wanted |= {os.path.realpath(path) for path in more if Path(path).is_dir()}
     for need in needs:
         barrier = next((str(a) for a in reversed(Path(need).parents) if not a.stat().st_mode & 0o001), None)
         if barrier is not None:
@@ -64,7 +68,14 @@ def _inside(path: str, directory: str) -> bool:
     return path == directory or path.startswith(directory.rstrip("/") + "/")
 
 
-def furnish(state: str, writable: Sequence[str], readable: Sequence[str], user: Mapping[str, Any]) -> None:
+def furnish(
+    state: str,
+    writable: Sequence[str],
+    readable: Sequence[str],
+    user: Mapping[str, Any],
+    hidden: Sequence[str] = (),
+    mounts: Sequence[Bound] = (),
+) -> None:
     """Hide what isn't this cluster's business and show, at the same paths, what it needs.
 
     Args:
@@ -72,6 +83,8 @@ def furnish(state: str, writable: Sequence[str], readable: Sequence[str], user: 
         writable: directories bound back read-write.
         readable: files and directories bound back read-only; those that don't exist are left out.
         user: ``name`` and ``uid`` of the cluster's own account.
+        hidden: directories of data that aren't shown where they lie.
+        mounts: data that is shown where clusters look for it; nothing else is there, then.
 
     Raises:
         OSError: a mount failed.
@@ -79,14 +92,18 @@ def furnish(state: str, writable: Sequence[str], readable: Sequence[str], user: 
     real = [os.path.realpath(path) for path in readable]
     shown = {path: True for path in (*readable, *real) if Path(path).exists()} | dict.fromkeys(writable, False)
     sources = {path: os.open(path, os.O_PATH | os.O_CLOEXEC) for path in shown}
-    hidden = covers(state, shown)
-    for cover in hidden:
+    data = [os.open(bound["source"], os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC) for bound in mounts]
+    covered = covers(state, shown, [*hidden, *_tops(mounts)])
+    for cover in covered:
         mode = "1777" if cover in _PRIVATE[:3] else "0755"
         mount("tmpfs", cover, "tmpfs", _NOSUID | _NODEV, f"mode={mode},size=2g")
     for path in sorted(shown):
-        if any(_inside(path, cover) for cover in hidden):
+        if any(_inside(path, cover) for cover in covered):
             _show(path, sources[path], read_only=shown[path])
         os.close(sources[path])
+    for bound, source in zip(mounts, data, strict=True):
+        _show_data(bound, source)
+        os.close(source)
     _add_user(str(user["name"]), int(user["uid"]))
 
 
@@ -99,6 +116,21 @@ def _show(path: str, source: int, read_only: bool) -> None:
             Path(path).touch()
     mount(f"/proc/self/fd/{source}", path, flags=_BIND | _REC)
     mount("none", path, flags=_REMOUNT | _BIND | _NOSUID | _NODEV | (_RDONLY if read_only else 0))
+
+
+def _tops(mounts: Sequence[Bound]) -> set[str]:
+    """The directories that targets are in, made where the machine has none: a mount needs a place to be."""
+    tops = {str(Path(bound["target"]).parent) for bound in mounts}
+    for top in tops:
+        Path(top).mkdir(mode=0o755, parents=True, exist_ok=True)
+    return tops
+
+
+def _show_data(bound: Bound, source: int) -> None:
+    """Without what is mounted below the source: the flags of this mount wouldn't hold there."""
+    Path(bound["target"]).mkdir()
+    mount(f"/proc/self/fd/{source}", bound["target"], flags=_BIND)
+    mount("none", bound["target"], flags=_REMOUNT | _BIND | _NOSUID | _NODEV | (0 if bound["write"] else _RDONLY))
 
 
 def _add_user(name: str, uid: int) -> None:

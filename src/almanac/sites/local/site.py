@@ -16,7 +16,7 @@ from almanac.core.ports import (
     SiteCapacity,
 )
 from almanac.core.resources import RESOURCE_NAMES, Flavor, Resources
-from almanac.sites.local import building, ending, leases, machine, seeing
+from almanac.sites.local import building, data, ending, leases, machine, seeing
 from almanac.sites.local.explained import explained
 from almanac.sites.local.ground import Ground, Render, Settings
 from almanac.sites.local.isolation import find_isolation
@@ -86,7 +86,10 @@ class LocalSite:
 
     def capacity(self) -> SiteCapacity:
         """This machine as one host, measured when Almanac started: what clusters use since is claimed, not gone."""
-        return SiteCapacity(self._name, (self._host,), self._flavors, LIMITS, isolation=str(self._ground.isolation))
+        kept, mounts = self._ground.isolation, self._ground.settings.mounts
+        isolation = f"{kept} {data.UNMOUNTED}" if mounts and not kept.namespaces else str(kept)
+        where = data.places(mounts, kept.namespaces)
+        return SiteCapacity(self._name, (self._host,), self._flavors, LIMITS, isolation=isolation, mounts=where)
 
     def observe(self) -> Observation:
         """All leases and clusters, from files and locks alone."""

@@ -25,8 +25,8 @@ TIMEOUT_S = 75.0
 _VERSIONS = {"identity": "v3", "compute": "v2.1", "network": "v2.0", "image": "v2", "reservation": "v1"}
 """Added where a catalog doesn't say them. Nothing is discovered: of Blazar it would find version 2, which isn't finished."""
 _VERSIONED = re.compile(r"/v\d+(\.\d+)?(/[0-9a-f-]{32,36})?$")
-_COMPUTE = "2.61"
-"""Shows the reserved flavor inside a server (since Rocky)."""
+_MICROVERSIONS = {"compute": "2.61", "sharev2": "2.51", "shared-file-system": "2.51"}
+"""Nova's shows the reserved flavor inside a server (since Rocky), Manila's lists who may mount a share (since Train)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +131,8 @@ class Cloud:
         with _explained(self, service, f"answer {method} {path}"):
             _, session = self._open()
             extra: dict[str, Any] = {} if body is None else {"json": body}
-            if service == "compute":
-                extra |= {"microversion": _COMPUTE, "microversion_service_type": "compute"}
+            if service in _MICROVERSIONS:
+                extra |= {"microversion": _MICROVERSIONS[service], "microversion_service_type": service}
             got = session.request(url, method, raise_exc=False, timeout=TIMEOUT_S, params=query, **extra)
             answer = parse(got.status_code, got.text, got.headers)
         if answer.status == 401:  # the session has already tried a new token

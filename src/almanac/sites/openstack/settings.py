@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -16,6 +17,34 @@ class LeaseKind(StrEnum):
     INSTANCE = "virtual:instance"
     HOST = "physical:host"
     NONE = "none"
+
+
+class MountType(StrEnum):
+    """How a machine gets at data. MANILA: a share of the cloud's own, by name or id, which is NFS or CephFS."""
+
+    NFS = "nfs"
+    CEPH = "ceph"
+    MANILA = "manila"
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """Data that machines mount, where their profile asks for it.
+
+    Attributes:
+        source: ``10.0.0.5:/export/gaia-dr3`` (nfs), ``10.0.0.1:6789,10.0.0.2:6789:/volumes/gaia`` (ceph), a share (manila).
+        options: more of mount's.
+        user: CephFS's; empty elsewhere, or for the one that a share's rules name.
+        secret_file: that user's key, on Almanac's machine.
+        write: whether clusters may write there.
+    """
+
+    type: MountType
+    source: str
+    options: str = ""
+    user: str = ""
+    secret_file: Path | None = None
+    write: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +73,7 @@ class OpenStackSettings:
         build: how long a build takes until measurements say otherwise (a p95).
         look_every: how often to look at the cloud while nothing is on the move there; else it is at every tick.
         ca_file: PEM of the authority that signed Almanac's certificate, where images don't know it.
+        mounts: data that machines mount where a profile asks for it, by label.
     """
 
     cloud: str
@@ -67,3 +97,4 @@ class OpenStackSettings:
     build: timedelta = timedelta(minutes=4)
     look_every: timedelta = timedelta(seconds=10)
     ca_file: Path | None = None
+    mounts: Mapping[str, Mount] = field(default_factory=dict)
