@@ -18,6 +18,7 @@ from almanac.services.nodes import Nodes
 from almanac.services.profile_file import ProfileFile, merged, read
 from almanac.services.vault import Vault
 from almanac.settings import CloudSettings, Settings, SimulatedSettings
+from almanac.sites.local.data import Mount, concern, trouble
 from almanac.sites.local.ground import Settings as LocalSiteSettings
 from almanac.sites.local.machine import find_host
 from almanac.sites.local.site import LocalSite
@@ -124,11 +125,11 @@ class Sites:
 
 
 def checks(settings: Settings, name: str, clock: Clock, *, boot: bool = False) -> Iterator[Step]:
-    """What to try out of a cloud that the settings name; see ``sites.openstack.check``.
+    """What to try out of a site that the settings name: this machine, or a cloud (see ``sites.openstack.check``).
 
     Args:
         settings: with the cloud.
-        name: the cloud's, as a site.
+        name: the site's.
         clock: aware UTC.
         boot: whether to boot a machine, too, which reports to the Almanac that runs on these settings.
 
@@ -140,6 +141,9 @@ def checks(settings: Settings, name: str, clock: Clock, *, boot: bool = False) -
     from almanac.sites.openstack.checking import Needs, Trial
     from almanac.sites.openstack.cloud import Cloud
 
+    if settings.local.enabled and name == settings.local.name:
+        yield from _local_checks(settings)
+        return
     wanted = next((cloud for cloud in settings.openstack if cloud.name == name), None)
     if wanted is None:
         names = ", ".join(cloud.name for cloud in settings.openstack)
@@ -151,6 +155,28 @@ def checks(settings: Settings, name: str, clock: Clock, *, boot: bool = False) -
     here = [profile for profile in profiles if not profile.sites or name in profile.sites]
     trial = Trial(Cloud(wanted.site), wanted.site, Needs(here, flavors), settings.url_for(wanted), clock)
     yield from steps(trial, _booting(settings, trial, wanted, clock) if boot else None)
+
+
+def _local_checks(settings: Settings) -> Iterator[Step]:
+    """What this machine lacks: how clusters are kept apart, and whether shared data is there."""
+    from almanac.sites.local.isolation import find_isolation
+    from almanac.sites.openstack.checking import Finding, Outcome, Step
+
+    def isolation() -> Finding:
+        found = find_isolation(settings.local.network)
+        return Finding(Outcome.NOTE if found.missing else Outcome.OK, str(found))
+
+    def data(label: str, mount: Mount) -> Finding:
+        why = trouble(label, mount)
+        if why:
+            return Finding(Outcome.FAILED, why, f"You: mount or make it, or mend local.mounts.{label} in almanac.toml.")
+        worry = concern(label, mount)
+        use = "for writing" if mount.write else "for reading"
+        return Finding(Outcome.NOTE, worry) if worry else Finding(Outcome.OK, f"{label} is {mount.source}, {use}.")
+
+    yield Step("isolation", isolation)
+    for label, wanted in settings.local.mounts.items():
+        yield Step(f"data {label}", partial(data, label, wanted.mount))
 
 
 def _booting(settings: Settings, trial: Trial, wanted: CloudSettings, clock: Clock) -> Booting:

@@ -29,7 +29,7 @@ def check(
     state: State = None,
     json: Json = False,
 ) -> None:
-    """Try a cloud out from sign-in to a real lease, and say what is missing and who can mend it."""
+    """Try a site out (a cloud from sign-in to a real lease), and say what is missing and who can mend it."""
     from almanac.settings import load, state_directory
     from almanac.siting import checks
 

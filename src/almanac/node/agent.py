@@ -23,6 +23,7 @@ from almanac.node.desk import Desk, Later, Refused, Wrong
 from almanac.node.errands import ChoreFailed, Helper
 from almanac.node.keeper import Keeper
 from almanac.node.logs import Logs
+from almanac.node.mounts import CantMount, Mounts
 from almanac.node.orders import BadOrders, Orders
 from almanac.node.reporter import Reporter, Status
 from almanac.node.runtime import CantInstall, Runtime, ensure_user
@@ -38,7 +39,7 @@ _TURN_BUSY_S, _TURN_CALM_S, _AFTER_TROUBLE_S = 0.5, 1.5, 2.0
 _TAILS_EVERY_S = 10.0
 _GIVEN_UP_AFTER_S = 60.0
 _LONGEST_PAUSE_S = 15.0
-_HINDRANCES = (ChoreFailed, SystemdFailed, CantInstall, AnothersFiles, BadOrders, Later, Wrong, OSError)
+_HINDRANCES = (ChoreFailed, SystemdFailed, CantInstall, AnothersFiles, BadOrders, CantMount, Later, Wrong, OSError)
 
 
 class Agent:
@@ -54,6 +55,7 @@ class Agent:
         self._helper = Helper(config.user, program)
         self._logs = Logs(Path(config.logs), self._state / "events.json")
         self._keeper = Keeper(config, self._helper, self._logs)
+        self._mounts = Mounts(config)
         self._seats = Seats(self._desk, self._helper, self._state / "seats")
         self._status = Status(facts=machine.facts())
         self._reporter = Reporter(self._desk, self._status)
@@ -86,6 +88,7 @@ class Agent:
     def _give_up(self) -> int:
         log.warning("Almanac doesn't know this machine, or no more; what runs here is ended.")
         self._keeper.stop()
+        self._unmount()
         return NOT_OURS
 
     def _join(self) -> bool:
@@ -156,6 +159,7 @@ class Agent:
         orders = Orders.of(told["orders"])
         self._save_cap = int(told["save_cap"])
         if not orders.stop:
+            self._take_mounts(orders)
             self._install(told["package"])
             self._doing("Bringing files.")
             self._seats.furnish(orders.seats)
@@ -168,6 +172,13 @@ class Agent:
         self._orders, self._taken = orders, int(told["revision"])
         self._status.revision = self._taken
         log.info("carrying out orders %d", self._taken)
+
+    def _take_mounts(self, orders: Orders) -> None:
+        if orders.mounts:
+            self._doing("Mounting shared data.")
+        self._mounts.take(orders.mounts)
+        if orders.mounts:
+            self._status.facts["data"] = self._mounts.said()
 
     def _install(self, digest: str) -> None:
         if self._package == digest:
@@ -195,11 +206,18 @@ class Agent:
             return
         if self._orders.logs is not None:
             self._logs.send(self._desk, self._helper)
+        self._unmount()
         self._status.doing = self._status.trouble = ""
         self._status.saved_at = time.monotonic()
         self._status.finished = True
         self._reporter.report_now()
         log.info("everything is saved")
+
+    def _unmount(self) -> None:
+        """A server that is away hinders nothing: everything is saved, and the machine goes."""
+        why = self._mounts.end()
+        if why:
+            log.warning("Shared data can't be unmounted: %s", why)
 
     def _save(self) -> bool:
         """Save what changed in all seats; whether that is all of it."""
@@ -235,7 +253,7 @@ class Agent:
         before = self._status.services
         self._status.services = self._keeper.states
         self._status.doing = self._keeper.doing
-        self._status.trouble = " ".join(filter(None, (self._keeper.trouble, self._unsaved)))
+        self._status.trouble = " ".join(filter(None, (self._keeper.trouble, self._mounts.mend(), self._unsaved)))
         self._status.calm = self._keeper.calm
         self._status.active_at = self._activity.last
         if before != self._status.services:

@@ -48,7 +48,7 @@ def unused(run: Run = run, blocks: Path = Path("/sys/block"), proc: Path = Path(
 
 def mount_scratch(scratch: Path, run: Run = run, blocks: Path = Path("/sys/block"), proc: Path = Path("/proc")) -> str:
     """Mount scratch on an unused NVMe disk, or find it mounted; says where scratch is, in words."""
-    if str(scratch) in _mount_points(proc):
+    if str(scratch) in mount_points(proc):
         return _words(scratch, "a local NVMe disk")
     known, device = run(["blkid", "-L", LABEL])  # a machine that was restarted
     candidates = [device] if known == 0 and device else [disk.device for disk in unused(run, blocks, proc)]
@@ -97,7 +97,8 @@ def _blank(disk: Disk, run: Run) -> bool:
     return True
 
 
-def _mount_points(proc: Path) -> set[str]:
+def mount_points(proc: Path) -> set[str]:
+    """Where something is mounted, as the kernel writes paths."""
     return {line.split(" ")[1] for line in _read(proc / "self/mounts").splitlines() if line.count(" ") > 1}
 
 

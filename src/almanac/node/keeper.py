@@ -118,8 +118,8 @@ class Keeper:
         return self._units / unit_name(name)
 
     def _write(self, service: Service) -> bool:
-        secret = _written_anew(self._secrets / f"{service.name}.env", environment(service.env), 0o600)
-        return _written_anew(self._unit_file(service.name), unit(service, self._place), 0o644) or secret
+        secret = written_anew(self._secrets / f"{service.name}.env", environment(service.env), 0o600)
+        return written_anew(self._unit_file(service.name), unit(service, self._place), 0o644) or secret
 
     def _start(self, name: str, seen: Unit) -> None:
         now = time.monotonic()
@@ -161,7 +161,7 @@ def listening(tables: Collection[str] = _TABLES) -> frozenset[int]:
     return frozenset(found)
 
 
-def _written_anew(path: Path, text: str, mode: int) -> bool:
+def written_anew(path: Path, text: str, mode: int) -> bool:
     """Write a file at once, unless it is as wanted; whether it wasn't."""
     if path.exists() and path.read_text() == text:
         return False

@@ -50,6 +50,27 @@ class Seat:
 
 
 @dataclass(frozen=True)
+class Mount:
+    """Shared data that this machine mounts.
+
+    Attributes:
+        label: its name.
+        path: where, such as ``/data/gaia-dr3``.
+        what: the source, as ``mount`` takes it.
+        type: the file system's.
+        options: separated by commas.
+        secret: a key that goes into a file of root's, whose name becomes the option ``secretfile``; empty for none.
+    """
+
+    label: str
+    path: str
+    what: str
+    type: str
+    options: str = "ro"
+    secret: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
 class Orders:
     """All that one machine is to do.
 
@@ -59,6 +80,7 @@ class Orders:
         logs: where logs are kept at the end, relative to the site's storage; None: nowhere.
         idle_cpu_cores: use below this is idleness.
         stop: end the services, save files and logs, and say so.
+        mounts: data that is mounted before anything runs.
     """
 
     services: tuple[Service, ...] = ()
@@ -66,6 +88,7 @@ class Orders:
     logs: str | None = None
     idle_cpu_cores: float = 0.15
     stop: bool = False
+    mounts: tuple[Mount, ...] = ()
 
     def plain(self) -> dict[str, Any]:
         """As JSON-ready mappings, the form in which a desk takes them (``NodeDesk.direct``)."""
@@ -98,6 +121,7 @@ class Orders:
                 logs=plain["logs"],
                 idle_cpu_cores=float(plain["idle_cpu_cores"]),
                 stop=bool(plain["stop"]),
+                mounts=tuple(_known(Mount, one) for one in plain.get("mounts", ())),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise BadOrders(f"{type(error).__name__}: {error}") from None

@@ -27,6 +27,11 @@ _PYTHONS = {
     "apt-get": (("python3-venv",), ("python3.12", "python3.12-venv"), ("python3.11", "python3.11-venv")),
     "dnf": (("python3.12",), ("python3.11",)),
 }
+_MOUNTERS = {
+    "nfs": {"apt-get": "nfs-common", "dnf": "nfs-utils"},
+    "ceph": {"apt-get": "ceph-common", "dnf": "ceph-common"},
+}
+"""What brings ``mount.nfs`` and ``mount.ceph``."""
 _INSTALL = {
     "apt-get": ("apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=300", "install", "--no-install-recommends"),
     "dnf": ("dnf", "-q", "-y", "install", "--setopt=install_weak_deps=False"),
@@ -96,7 +101,7 @@ class Runtime:
         found = _newest_java()
         if found is None:
             self._say("Installing Java.")
-            self._packages([(name,) for name in _JAVAS.get(_manager(), ())])
+            _packages([(name,) for name in _JAVAS.get(_manager(), ())])
             found = _newest_java()
         if found is None:
             raise CantInstall(f"This image has no Java {OLDEST_JAVA} or newer, and none could be installed.")
@@ -116,22 +121,13 @@ class Runtime:
         found, choices = _newest_python(), iter(_PYTHONS.get(_manager(), ()))
         while found is None and (names := next(choices, None)):
             self._say("Installing Python.")
-            self._packages([names])
+            _packages([names])
             found = _newest_python()
         if found is None:
             raise CantInstall(
                 f"This image has no Python 3.{OLDEST_PYTHON} or newer with venv, and none could be installed."
             )
         return found
-
-    def _packages(self, choices: Sequence[Sequence[str]]) -> None:
-        """Install the first choice that the distribution has; none is no error here."""
-        manager = _manager()
-        if manager == "apt-get":
-            _quietly(["apt-get", "-q", "update"])
-        for names in choices:
-            if manager and _quietly([*_INSTALL[manager], *names]):
-                return
 
     def _link(self, name: str, target: str) -> None:
         link, aside = self._opt / name, self._opt / f".{name}.new"
@@ -142,6 +138,21 @@ class Runtime:
         aside.replace(link)
 
 
+def ensure_mounter(kind: str) -> None:
+    """Make sure that this machine can mount a kind of file system over the network.
+
+    Raises:
+        CantInstall: its helper isn't there and can't be installed.
+    """
+    if kind not in _MOUNTERS or shutil.which(f"mount.{kind}"):
+        return
+    package = _MOUNTERS[kind].get(_manager(), "")
+    _packages([(package,)] if package else [])
+    if not shutil.which(f"mount.{kind}"):
+        what = f"the package {package}" if package else "its package"
+        raise CantInstall(f"this image has no mount.{kind}, and {what} could not be installed")
+
+
 def ensure_user(name: str) -> None:
     """Make the user of services, unless there is one: without a shell, a password or a home of its own."""
     try:
@@ -150,6 +161,16 @@ def ensure_user(name: str) -> None:
         shell = "/usr/sbin/nologin"
         _do(["useradd", "--system", "--user-group", "--no-create-home", "--home-dir", "/var/lib/almanac", "--shell", shell, name],
             f"make the user {name}")  # fmt: skip
+
+
+def _packages(choices: Sequence[Sequence[str]]) -> None:
+    """Install the first choice that the distribution has; none is no error here."""
+    manager = _manager()
+    if manager == "apt-get":
+        _quietly(["apt-get", "-q", "update"])
+    for names in choices:
+        if manager and _quietly([*_INSTALL[manager], *names]):
+            return
 
 
 def _manager() -> str:

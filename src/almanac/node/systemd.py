@@ -51,6 +51,32 @@ def stop(units: Sequence[str]) -> None:
         _run(["stop", *units])
 
 
+def mount(unit: str) -> None:
+    """Mount, and wait until it is done.
+
+    Raises:
+        SystemdFailed: it failed; the message is what ``mount`` said, where systemd's journal tells.
+    """
+    reset(unit)
+    try:
+        _run(["start", unit])
+    except SystemdFailed as error:
+        raise SystemdFailed(_said(unit) or str(error)) from None
+
+
+def _said(unit: str) -> str:
+    """The last words of ``mount``, or of its helper such as ``mount.nfs``."""
+    command = ["journalctl", "--no-pager", "--quiet", "--output=cat", "--lines=20", f"--unit={unit}"]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=10, check=False, stdin=subprocess.DEVNULL
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    lines = [line.strip() for line in done.stdout.splitlines() if line.startswith("mount")]
+    return lines[-1][:300] if lines else ""
+
+
 def reset(unit: str) -> None:
     """Forget a unit's failures, so that it can be started again."""
     _run(["reset-failed", unit], check=False)

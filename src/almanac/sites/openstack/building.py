@@ -170,11 +170,13 @@ def _direct(
     ground: Ground, spec: ClusterSpec, ports: Mapping[str, Port], places: _Places, standing: list[Machine]
 ) -> None:
     """Tell every machine what to do, and ask for those that are missing."""
-    services = layout.services(ground.render, spec, {node: port.address for node, port in ports.items()})
+    addresses = {node: port.address for node, port in ports.items()}
+    services = layout.services(ground.render, spec, addresses, ground.data.places)
+    mounts = ground.data.orders(spec.data)
     there = {one.node for one in standing if one.cluster == spec.id and not one.leaving}
     wanted = []
     for node in spec.nodes:
-        orders = layout.orders(spec, node, services[node.name])
+        orders = layout.orders(spec, node, services[node.name], mounts)
         if node.name in there:
             ground.desk.direct(spec.id, node.name, orders)
             continue

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from almanac.sites.openstack.check_boot import Booting
+from almanac.sites.openstack.check_data import Mounting
 from almanac.sites.openstack.check_looking import Looking
 from almanac.sites.openstack.check_making import Making
 from almanac.sites.openstack.checking import Step, Trial
@@ -19,5 +20,6 @@ def steps(trial: Trial, booting: Booting | None = None) -> Iterator[Step]:
     """
     yield from Looking(trial).steps()
     yield from Making(trial).steps()
+    yield from Mounting(trial, booting is not None).steps()
     if booting is not None:
         yield from booting.steps()

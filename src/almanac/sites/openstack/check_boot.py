@@ -69,7 +69,7 @@ class Booting:
                     f"A lease for now was made but isn't active after {_ACTIVE_S:g} s.",
                     f"{ADMINISTRATOR} finds the cause in the log of Blazar's manager.",
                 )
-            spec = _spec(key, node)
+            spec = _spec(key, node, tuple(self._trial.settings.mounts))
             _insist(lambda: list(self._site.start(spec)), _ACTIVE_S)
             report = self._joined(spec.id)
         if isinstance(report, Finding):
@@ -95,7 +95,11 @@ class Booting:
         end_by = time.monotonic() + patience.total_seconds()
         while time.monotonic() < end_by:
             for report in self._desk.reports():
-                if report.cluster == cluster and report.seen_at is not None:
+                if report.cluster != cluster or report.seen_at is None:
+                    continue
+                if "can't be mounted" in report.trouble:
+                    return Finding(Outcome.FAILED, report.trouble, _SERVER)
+                if "data" in report.facts or not self._trial.settings.mounts:
                     return report
             for seen in _insist(self._site.observe, _ACTIVE_S).clusters:
                 if seen.id == cluster and seen.reason:
@@ -158,10 +162,13 @@ def _insist(work: Callable[[], T], patience_s: float) -> T:
         time.sleep(_LOOK_S)
 
 
+_SERVER = (
+    "You, if the settings' mounts are wrong; otherwise whoever runs the server: machines must reach it and be let in."
+)
 _WHO = f"You, if the image or the flavor is wrong; otherwise {ADMINISTRATOR.lower()}."
 
 
-def _spec(key: str, node: PlacedNode) -> ClusterSpec:
+def _spec(key: str, node: PlacedNode, data: tuple[str, ...]) -> ClusterSpec:
     """A notebook that nobody will see."""
     ui_key = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
     return ClusterSpec(
@@ -171,4 +178,5 @@ def _spec(key: str, node: PlacedNode) -> ClusterSpec:
         nodes=(node,),
         seats=(Seat("seat-1", secrets.token_urlsafe(24)),),
         secrets=ClusterSecrets(secrets.token_urlsafe(24), secrets.token_urlsafe(24), ui_key),
+        data=data,
     )

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from almanac.core.ports import NodeDesk, NodeReport
 from almanac.sites.openstack.capacity import Capacity
+from almanac.sites.openstack.data import Data
 from almanac.sites.openstack.doors import Doors
 from almanac.sites.openstack.layout import Render
 from almanac.sites.openstack.leases import Leases
@@ -33,6 +34,7 @@ class Ground:
         render: what runs on a node.
         user_data: what a machine's first boot does.
         began: when this process began to look: silence before that says nothing about a machine.
+        data: what machines can mount.
     """
 
     settings: OpenStackSettings
@@ -47,6 +49,7 @@ class Ground:
     user_data: UserData
     clock: Callable[[], datetime]
     began: datetime
+    data: Data
 
     def reports(self, cluster: str) -> dict[str, NodeReport]:
         """What a cluster's machines last told, by node."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from almanac.spark.service import Service
 Render = Callable[[ClusterSpec, PlacedNode, Layout], tuple[Service, ...]]
 """What runs on a node."""
 
+_NO_MOUNTS: Mapping[str, str] = {}
 OPT = "/opt/almanac"
 VAR = "/var/lib/almanac"
 SYSTEM_MIB = (128, 512)
@@ -30,8 +31,10 @@ RUNTIME = Runtime(
 )
 
 
-def layout(cluster: ClusterSpec, node: PlacedNode, address: str, head: str) -> Layout:
-    """Addresses, ports and paths of one machine."""
+def layout(
+    cluster: ClusterSpec, node: PlacedNode, address: str, head: str, mounts: Mapping[str, str] = _NO_MOUNTS
+) -> Layout:
+    """Addresses, ports and paths of one machine; ``mounts`` are those of the site."""
     ports = fixed_ports(cluster, cluster.head) | fixed_ports(cluster, node)
     return Layout(
         runtime=RUNTIME,
@@ -41,6 +44,7 @@ def layout(cluster: ClusterSpec, node: PlacedNode, address: str, head: str) -> L
         run=f"{VAR}/run/{cluster.id}",
         scratch=f"{VAR}/scratch",
         homes={seat.name: home(seat.name) for seat in cluster.seats} if node.role == "head" else {},
+        mounts={label: mounts[label] for label in cluster.data if label in mounts},
     )
 
 
@@ -61,20 +65,26 @@ def _usable(node: PlacedNode) -> PlacedNode:
     return replace(node, flavor=replace(node.flavor, resources=less))
 
 
-def services(render: Render, cluster: ClusterSpec, addresses: Mapping[str, str]) -> dict[str, tuple[Service, ...]]:
+def services(
+    render: Render, cluster: ClusterSpec, addresses: Mapping[str, str], mounts: Mapping[str, str] = _NO_MOUNTS
+) -> dict[str, tuple[Service, ...]]:
     """What runs on each node.
 
     Args:
         render: what runs on a node.
         cluster: what is wanted.
         addresses: node -> address.
+        mounts: label -> path of the data that the site can mount.
 
     Raises:
         Permanent: a flavor is too small for its role.
     """
     fitted = usable(cluster)
     head = addresses[fitted.head.name]
-    return {node.name: render(fitted, node, layout(fitted, node, addresses[node.name], head)) for node in fitted.nodes}
+    return {
+        node.name: render(fitted, node, layout(fitted, node, addresses[node.name], head, mounts))
+        for node in fitted.nodes
+    }
 
 
 def door_ports(render: Render, cluster: ClusterSpec) -> dict[str, int]:
@@ -83,7 +93,9 @@ def door_ports(render: Render, cluster: ClusterSpec) -> dict[str, int]:
     return doors(services(render, cluster, nowhere)[cluster.head.name])
 
 
-def orders(cluster: ClusterSpec, node: PlacedNode, wanted: tuple[Service, ...]) -> dict[str, Any]:
+def orders(
+    cluster: ClusterSpec, node: PlacedNode, wanted: tuple[Service, ...], mounts: Sequence[Mapping[str, Any]] = ()
+) -> dict[str, Any]:
     """What a machine is told; see ``almanac.node.orders``."""
     seats = cluster.seats if node.role == "head" else ()
     return {
@@ -92,6 +104,7 @@ def orders(cluster: ClusterSpec, node: PlacedNode, wanted: tuple[Service, ...]) 
         "logs": cluster.logs,
         "idle_cpu_cores": cluster.idle_cpu_cores,
         "stop": False,
+        "mounts": [dict(mount) for mount in mounts],
     }
 
 

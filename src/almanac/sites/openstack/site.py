@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from almanac.sites.openstack.book import Book
 from almanac.sites.openstack.capacity import Capacity
 from almanac.sites.openstack.cloud import Cloud
 from almanac.sites.openstack.covering import whole_minutes
+from almanac.sites.openstack.data import Data
 from almanac.sites.openstack.doors import Doors
 from almanac.sites.openstack.ground import Ground, UserData
 from almanac.sites.openstack.layout import Render
@@ -81,6 +83,7 @@ class OpenStackSite:
             user_data=user_data or _agents(settings),
             clock=clock,
             began=clock(),
+            data=Data(self._cloud, settings.mounts),
         )
         self._settings = settings
         self._seen: Observation | None = None
@@ -97,7 +100,7 @@ class OpenStackSite:
 
     def capacity(self) -> SiteCapacity:
         """Hosts or the quota, flavors and limits, as of now."""
-        return self._ground.capacity.look(self._name)
+        return replace(self._ground.capacity.look(self._name), mounts=self._ground.data.places)
 
     def observe(self) -> Observation:
         """All leases and clusters that carry this Almanac's name; at most half a second old."""

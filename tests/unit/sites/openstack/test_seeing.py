@@ -60,7 +60,7 @@ def look(tmp_path):
         records.write(kept)
         settings = OpenStackSettings("sky", "debian")
         ground = Ground(
-            settings, None, None, None, None, Told(reports), records, NoDoors(), None, None, lambda: NOW, began
+            settings, None, None, None, None, Told(reports), records, NoDoors(), None, None, lambda: NOW, began, None
         )
         return {one.id: one for one in seeing.clusters(ground, machines, set(orphans))}
 
