@@ -48,6 +48,7 @@ def test_a_booking_shows_every_field_with_times_in_utc(world):
         "why": "",
         "approval": "",
         "series": None,
+        "data": {},
     }
 
 

@@ -133,7 +133,9 @@ def test_a_helper_that_is_missing_is_installed_or_named(monkeypatch):
     with pytest.raises(runtime.CantInstall, match=r"no mount\.nfs, and its package could not be installed"):
         runtime.ensure_mounter("nfs")
     there.add("apt-get")
-    with pytest.raises(runtime.CantInstall, match=r"no mount\.ceph, and the package ceph-common could not be installed"):
+    with pytest.raises(
+        runtime.CantInstall, match=r"no mount\.ceph, and the package ceph-common could not be installed"
+    ):
         runtime.ensure_mounter("ceph")
     assert installs == [("ceph-common",)]
     there.add("mount.ceph")
