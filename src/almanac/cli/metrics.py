@@ -1,10 +1,11 @@
-"""What a booking's cluster does, live in the terminal: ``metrics``."""
+"""What a booking's cluster does, live in the terminal: ``metrics``; and ``monitoring export``."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -29,6 +30,26 @@ _BYTES = ("B", "KiB", "MiB", "GiB", "TiB")
 def register(app: typer.Typer) -> None:
     """Add the command."""
     command(app, "metrics", example="almanac metrics b-7k3m9q2x --live", panel=PANEL)(metrics)
+    group = options.group("Metrics in your own Prometheus and Grafana (operators).")
+    command(group, "export", example="almanac monitoring export metrics")(export)
+    app.add_typer(group, name="monitoring", rich_help_panel="Account")
+
+
+def export(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write it; made if missing.")],
+    json: Json = False,
+) -> None:
+    """Write a worked example: Prometheus' configuration and rules, Grafana's data sources and dashboard."""
+    from almanac.client.credentials import resolve
+    from almanac.monitoring.export import write
+
+    address, _ = resolve(None, None)
+    written = [str(path) for path in write(directory, address)]
+    if json:
+        output.as_json({"files": written})
+        return
+    output.say("\n".join(written))
+    output.say(f"Read {directory / 'README.md'}, which says what to do with them.")
 
 
 def metrics(
