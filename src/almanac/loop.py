@@ -140,4 +140,5 @@ class Messenger(Beside):
     def look(self, now: datetime) -> bool:
         """Write the reminders that are due, and deliver some of what is to be mailed."""
         self._app.reminders.look(now)
+        self._app.notices.tidy(now)
         return self._app.post is not None and self._app.post.look()

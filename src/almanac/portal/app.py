@@ -16,7 +16,19 @@ from almanac.api.middleware import SECURITY_HEADERS, Guard
 from almanac.api.routes import sign_in as api_sign_in
 from almanac.factory import Almanac
 from almanac.portal import errors, pages
-from almanac.portal.views import account, again, booking, calendar, home, operate, projects, sign_in, tokens, verdict
+from almanac.portal.views import (
+    account,
+    again,
+    booking,
+    calendar,
+    confirm_email,
+    home,
+    operate,
+    projects,
+    sign_in,
+    tokens,
+    verdict,
+)
 
 HEADERS = SECURITY_HEADERS | {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -25,7 +37,7 @@ HEADERS = SECURITY_HEADERS | {
 }
 """Pages load nothing from elsewhere, run no script of their own text, and are framed by nobody."""
 
-TOPICS = (sign_in, home, calendar, verdict, booking, tokens, projects, operate, account, again)
+TOPICS = (sign_in, home, calendar, verdict, booking, tokens, projects, operate, account, confirm_email, again)
 
 
 def create_app(almanac: Almanac | None) -> Doors:

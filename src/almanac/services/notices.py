@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from almanac.services.caller import Caller
@@ -34,6 +34,11 @@ class NoticeKind(StrEnum):
 
 MUTABLE = tuple(kind for kind in NoticeKind if kind is not NoticeKind.ADDRESS)
 """Kinds whose mail a person may do without."""
+
+
+KEPT = timedelta(days=180)
+"""After so long a notice is forgotten, read or not."""
+_TIDY_EVERY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,7 @@ class Notices:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._tidied_at: datetime | None = None
 
     def list(self, caller: Caller, *, unread: bool = False, before: int | None = None, limit: int = 50) -> NoticePage:
         """A page of the caller's notices.
@@ -99,6 +105,13 @@ class Notices:
         unlimited(caller)
         with self._database.write() as unit:
             unit.notices.read(caller.person, up_to, now)
+
+    def tidy(self, now: datetime) -> None:
+        """Forget what is long ago; looked at once a day."""
+        if self._tidied_at is None or now - self._tidied_at >= _TIDY_EVERY:
+            with self._database.write() as unit:
+                unit.notices.purge(now - KEPT)
+            self._tidied_at = now
 
 
 def muted(row: ParticularsRow) -> tuple[NoticeKind, ...]:

@@ -16,6 +16,7 @@ PAGES = {
     "projects": "/projects",
     "tokens": "/tokens",
     "account": "/account",
+    "confirm-email": "/confirm-email",
     "missing": "/nowhere",
 }
 

@@ -12,7 +12,7 @@ from tests.support.mailing import HOUR, VAULT, book, called_off, mailing, told, 
 from tests.support.rig import ADA, LENA, MINUTE, PROFILES, T0, Rig
 
 from almanac.core.catalogue import Above
-from almanac.core.errors import BadRequest, NotOffered, WrongState
+from almanac.core.errors import BadRequest, Forbidden, NotOffered, WrongState
 from almanac.core.series import Frequency, Policy, Recurrence, Schedule
 from almanac.core.windows import Window
 from almanac.factory import Almanac
@@ -67,6 +67,23 @@ def test_a_person_reads_in_pages_and_says_so(app):
     assert app.notices.list(ADA, unread=True).unread == 2
     app.notices.read(ADA, None, app.clock())
     assert app.notices.list(ADA, unread=True).notices == ()
+
+
+def test_what_is_half_a_year_old_is_forgotten(rig, app):
+    called_off(app)
+    app.post.look()
+    app.notices.tidy(rig.clock())
+    rig.clock.advance(180 * DAY)
+    app.notices.tidy(rig.clock())
+    assert len(told(app)) == 1
+    rig.clock.advance(DAY)
+    app.notices.tidy(rig.clock())
+    assert told(app) == []
+
+
+def test_a_limited_token_reads_no_notices(app):
+    with pytest.raises(Forbidden, match="limited"):
+        app.notices.list(replace(ADA, scope="gaia"))
 
 
 # --- reminders ----------------------------------------------------------------------------------------------------------
