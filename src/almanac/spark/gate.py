@@ -18,6 +18,13 @@ wait_for_it() {
         kill -0 $$ 2>/dev/null || exit  # the program is gone
         sleep .05
     done
+    let_go & letting=$!
+    while kill -0 $letting 2>/dev/null; do
+        kill -0 $$ 2>/dev/null || kill $letting  # it was killed before it came to read
+        sleep .05
+    done
+}
+let_go() {
     exec 3>"$pipe"
     cp -p -- "$content" "$pipe.file" && mv -f -- "$pipe.file" "$pipe"
     cat -- "$content" >&3
