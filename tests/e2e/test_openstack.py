@@ -131,6 +131,10 @@ class World:
         answer = session.request("/leases", "GET", endpoint_filter=blazar).json()
         return [lease for lease in answer["leases"] if own(booking) in lease["name"]]
 
+    def pending(self, booking: str) -> list[dict[str, Any]]:
+        """Those that wait for their start."""
+        return [lease for lease in self.leases(booking) if lease["status"] == "PENDING"]
+
     def servers(self, booking: str) -> dict[str, Any]:
         """A booking's servers, as Nova has them: node -> server."""
         prefix = f"c-{own(booking)}-"
@@ -176,6 +180,7 @@ def cloud() -> Iterator[Cloud]:
 def project(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """A project of this module's own."""
     made = cloud.project(tmp_path_factory.mktemp("project"))
+    assert not cloud.leftovers(made)
     yield made
     cloud.remove(made)
 
@@ -196,11 +201,18 @@ def world(cloud: Cloud, project: Project, tmp_path_factory: pytest.TempPathFacto
 
 
 @pytest.fixture(scope="module")
-def ahead(world: World) -> dict[str, Any]:
-    """A booking for a window that starts when the other tests are over."""
+def series(world: World) -> dict[str, Any]:
+    """Three weekly dates, of which the first starts when the other tests are over."""
     start = whole_minute(timedelta(minutes=3, seconds=10))
-    booked: dict[str, Any] = world.almanac.ask("book", "pair", "--at", start.isoformat(), "--for", "10m")
+    when = ("--at", start.isoformat(), "--for", "10m", "--repeat", "weekly", "--times", 3, "--zone", "UTC")
+    booked: dict[str, Any] = world.almanac.ask("series", "add", "pair", *when)
     return booked
+
+
+@pytest.fixture(scope="module")
+def ahead(world: World, series: dict[str, Any]) -> dict[str, Any]:
+    """The booking of its first date."""
+    return world.show(series["occurrences"][0]["booking"])
 
 
 @pytest.fixture(scope="module")
@@ -229,14 +241,20 @@ def addresses(server: Any) -> set[str]:
     return {entry["addr"] for network in server.addresses.values() for entry in network}
 
 
-def test_a_window_ahead_is_leased_before_anything_runs(world, ahead):
-    def pending() -> list[dict[str, Any]]:
-        return [lease for lease in world.leases(ahead["id"]) if lease["status"] == "PENDING"]
+def test_each_date_of_a_series_is_leased_before_anything_runs(world, series):
+    assert [each["state"] for each in series["occurrences"]] == ["booked"] * 3
+    for each in series["occurrences"]:
+        [lease] = world.until(lambda booking=each["booking"]: world.pending(booking), "no lease")
+        assert time_of(lease["start_date"]) < time_of(each["start"])
+        assert time_of(lease["end_date"]) >= time_of(each["end"])
+        assert world.servers(each["booking"]) == {}
 
-    [lease] = world.until(pending, "no lease")
-    assert time_of(lease["start_date"]) < time_of(ahead["start"])
-    assert time_of(lease["end_date"]) >= time_of(ahead["end"])
-    assert world.servers(ahead["id"]) == {}
+
+def test_a_date_that_is_called_off_is_given_back_and_the_others_stay(world, series):
+    first, second, third = series["occurrences"]
+    world.almanac.ask("series", "cancel", series["id"], "--date", second["date"])
+    world.until(lambda: not world.leases(second["booking"]), "the lease is left")
+    assert [len(world.leases(each["booking"])) for each in (first, third)] == [1, 1]
 
 
 def test_a_walk_in_is_spark_on_two_machines_in_its_reservation(world, walk_in):
@@ -301,7 +319,9 @@ def test_what_is_cancelled_is_given_back(world, later):
 
 
 def test_thirty_seats_on_two_flavors(world, walk_in):
-    world.almanac.ask("release", walk_in["id"])
+    assert world.almanac("release", walk_in["id"], "--wait").code == 0
+    assert world.servers(walk_in["id"]) == {}
+    world.until(lambda: not world.leases(walk_in["id"]), "the leases are left")
     booked = world.almanac.ask("book", "class", "--for", "20m", "--seats", SEATS)
     world.becomes(booked["id"], "ready")
     assert len(world.leases(booked["id"])) == 2  # one for the head's flavor, one for the worker's
@@ -326,7 +346,7 @@ def test_a_check_boots_a_machine_that_reports_back(world):
     assert "A machine (m.tiny) booted and reported back" in said.out
 
 
-def test_the_window_ahead_is_ready_by_the_bell_and_leaves_nothing(world, ahead):
+def test_the_window_ahead_is_ready_by_the_bell_and_leaves_nothing(world, series, ahead):
     ready = world.becomes(ahead["id"], "ready")
     [lease] = world.leases(ahead["id"])
     assert time_of(lease["start_date"]) <= time_of(ready["ready_at"]) < time_of(ahead["start"])
@@ -338,4 +358,5 @@ def test_the_window_ahead_is_ready_by_the_bell_and_leaves_nothing(world, ahead):
     world.until(lambda: datetime.now(UTC) > time_of(ahead["start"]), "time stands still")
     said = world.almanac("release", ahead["id"], "--wait")
     assert said.code == 0, said
+    world.almanac.ask("series", "cancel", series["id"], "--all")
     world.nothing_is_left()

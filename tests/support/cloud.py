@@ -200,13 +200,20 @@ class Cloud:
 
     @contextmanager
     def host_down(self, name: str) -> Iterator[None]:
-        """A while in which Nova takes a host for dead."""
+        """A while in which Nova takes a host for dead; afterwards Blazar, too, has noticed that it isn't."""
         [service] = self.admin.compute.services(binary="nova-compute", host=name)
         self.admin.compute.update_service_forced_down(service, forced=True)
         try:
             yield
         finally:
             self.admin.compute.update_service_forced_down(service, forced=False)
+            if name in services.hosts(self.stack):
+                self._until(lambda: self.reservable(name), f"Blazar doesn't notice that {name} is back")
+
+    def reservable(self, name: str) -> bool:
+        """Whether Blazar gives a host to new leases."""
+        found = self.admin.session.get("/os-hosts", endpoint_filter={"service_type": "reservation"}).json()["hosts"]
+        return any(host["reservable"] for host in found if host["hypervisor_hostname"] == name)
 
     def expire_tokens(self, project: Project) -> None:
         """Revoke every token that the member holds, and wait until no service takes them any more."""

@@ -2,21 +2,48 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 
 from cryptography.fernet import Fernet
 from tests.support.agents import Agents
 from tests.support.tenant import Tenant
 
-from almanac.core.ports import PlacedNode
+from almanac.core.ports import ClusterSecrets, ClusterSpec, LeaseOrder, PlacedNode, Seat, Temporary
+from almanac.core.windows import Window
 from almanac.factory import wall_clock
 from almanac.services.nodes import Nodes
 from almanac.services.vault import Vault
 from almanac.sites.openstack.machines import Machines
 from almanac.sites.openstack.site import OpenStackSite
 from almanac.storage.database import Database
+
+T = TypeVar("T")
+HOUR = timedelta(hours=1)
+PATIENCE_S = 240.0
+SECRETS = ClusterSecrets("c" * 43, "s" * 43, "dWktdWktdWktdWktdWktdWktdWktdWktdWktdWktdWk=")
+
+
+def again(call: Callable[[], T]) -> T:
+    """Do something as the loop does: again while the site says that it may come."""
+    for _ in range(60):
+        try:
+            return call()
+        except Temporary as trouble:
+            time.sleep(min(5.0, (trouble.retry_after or timedelta(seconds=1)).total_seconds()))
+    raise AssertionError("it never comes")
+
+
+def until(found: Callable[[], T | None], what: str = "it doesn't come") -> T:
+    """Look until something is found, whatever trouble the site has meanwhile."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not (answer := again(found)):
+        assert time.monotonic() < deadline, what
+        time.sleep(0.5)
+    return answer
 
 
 class Sky:
@@ -63,6 +90,23 @@ class Sky:
         host = capacity.hosts[0].name
         head = PlacedNode("head", "head", flavors["m.medium"], host)
         return (head, *(PlacedNode(f"worker-{n}", "worker", flavors["m.small"], host) for n in range(1, workers + 1)))
+
+    def order(self, workers: int = 1, start: timedelta = timedelta(0)) -> LeaseOrder:
+        """The lease of a head and workers, for an hour from now, or from then."""
+        return LeaseOrder("l-1", Window.lasting(self.clock() + start, HOUR), self.nodes_of(workers))
+
+    def spec(self, workers: int = 1, seats: int = 1) -> ClusterSpec:
+        """A cluster in that lease."""
+        people = tuple(Seat(f"seat-{number}", "t" * 43) for number in range(1, seats + 1))
+        return ClusterSpec("c-1", "l-1", "spark-small", self.nodes_of(workers), people, SECRETS)
+
+    def end(self) -> None:
+        """Everything of the site's ends, as another Almanac finds it."""
+        seen = again(self.reopen().observe)
+        for cluster in seen.clusters:
+            again(lambda handle=cluster.handle: list(self.site.stop(handle)))
+        for lease in seen.leases:
+            again(lambda handle=lease.handle: self.site.give_back(handle))
 
     def close(self) -> None:
         """End what a test left running on this machine."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tests.support.cloud import Cloud, Project
 
+from almanac.core.windows import Window
 from almanac.sites.openstack.cloud import Cloud as Site
 from almanac.sites.openstack.settings import OpenStackSettings
 
@@ -38,6 +39,19 @@ class Tenant:
     def leases(self) -> list[dict]:
         """The project's leases, as stock clients see them."""
         return self.cloud.call("reservation", "GET", "/leases", "list leases")["leases"]
+
+    def take_all_hosts(self, window: Window) -> dict:
+        """Lease every host whole, as a competitor would; the lease."""
+        everything = {
+            "resource_type": "physical:host",
+            "min": self.running.stack.hosts,
+            "max": self.running.stack.hosts,
+            "hypervisor_properties": "",
+            "resource_properties": "",
+        }
+        start, end = (f"{instant:%Y-%m-%d %H:%M}" for instant in (window.start, window.end))
+        body = {"name": "all of it", "start_date": start, "end_date": end, "reservations": [everything], "events": []}
+        return self.cloud.call("reservation", "POST", "/leases", "take all", body)["lease"]
 
     def servers(self) -> list[dict]:
         """The project's servers."""

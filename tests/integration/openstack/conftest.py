@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from tests.support.cloud import Cloud, running_cloud
+from tests.support.outpost import Outpost
+from tests.support.sky import Sky, until
 from tests.support.tenant import Tenant
 
 
@@ -45,3 +47,29 @@ def shared(_shared: Tenant) -> Iterator[Tenant]:
     """A project that tests have one after the other, empty at the beginning and at the end of each: quicker."""
     yield _shared
     _shared.sweep()
+
+
+@pytest.fixture
+def sky(tenant: Tenant, tmp_path: Path) -> Iterator[Sky]:
+    """A site in the test's project; nothing of it is left at the end."""
+    made = Sky(tenant, tmp_path)
+    yield made
+    made.end()
+    until(lambda: not tenant.left(), "something is left")
+    made.close()
+
+
+@pytest.fixture
+def outposts(tenant: Tenant, tmp_path: Path) -> Iterator[Callable[..., Outpost]]:
+    """Makes whole Almanacs on the test's project, which is empty before and after."""
+    assert tenant.left() == ""
+    made: list[Outpost] = []
+
+    def make(name: str = "almanac", **wanted: object) -> Outpost:
+        made.append(Outpost(tenant, tmp_path / name, **wanted))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+    until(lambda: not tenant.left(), "something is left")

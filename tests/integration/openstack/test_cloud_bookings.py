@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import datetime, timedelta
 
 import pytest
 from tests.support.cloud import Leftovers
-from tests.support.outpost import HOUR, Outpost, larger
+from tests.support.crossing import LOST, crossing
+from tests.support.outpost import HOUR, larger
 
 from almanac.core.bookings import BookingStatus
 from almanac.services import reconcile
 
-pytestmark = [pytest.mark.cloud, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.cloud, pytest.mark.alone, pytest.mark.timeout(600)]
 
 MINUTE = timedelta(minutes=1)
 
@@ -23,22 +24,6 @@ def standing(clusters: int) -> Leftovers:
     return Leftovers(
         leases=nodes, servers=nodes, flavors=nodes, aggregates=nodes, ports=nodes, security_groups=clusters
     )
-
-
-@pytest.fixture
-def outposts(tenant, tmp_path) -> Iterator[Callable[..., Outpost]]:
-    """Makes Almanacs on one project, which is empty before and after."""
-    assert tenant.left() == ""
-    made: list[Outpost] = []
-
-    def make(name: str = "almanac", **wanted: object) -> Outpost:
-        made.append(Outpost(tenant, tmp_path / name, **wanted))
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.close()
-    assert tenant.left() == ""
 
 
 def test_two_almanacs_in_one_project_leave_each_other_alone_even_one_that_has_lost_its_database(
@@ -108,3 +93,28 @@ def test_leases_deleted_behind_our_back_come_back_with_their_machines_and_the_pe
     assert after.keys() == before.keys()
     assert not {one["id"] for one in after.values()} & {one["id"] for one in before.values()}
     almanac.end(booking)
+
+
+def test_refused_put_off_and_lost_answers_cost_time_and_nothing_else(outposts, tenant):
+    troubles = (LOST, 429, 503, LOST, 500, LOST)
+    with ExitStack() as roads:
+        met = []
+        for service, name in (("compute", "nova"), ("network", "neutron"), ("reservation", "blazar")):
+            direct = tenant.cloud.endpoint(service)
+            cloud = tenant.running.stack.url(name)
+            url, road = roads.enter_context(crossing(cloud, 5, *troubles))
+            redirect(tenant, service, direct.replace(cloud, url))
+            met.append(road.met)
+        almanac = outposts()
+        booking = almanac.book()
+        almanac.becomes(booking, BookingStatus.READY)
+        assert tenant.running.leftovers(tenant.project) == standing(clusters=1)
+        almanac.end(booking)
+        assert all(each[LOST] >= 1 for each in met)
+        almanac.close()
+
+
+def redirect(tenant, service: str, url: str) -> None:
+    """Let the project's entry say where a service is."""
+    with tenant.project.clouds_yaml.open("a") as entry:
+        entry.write(f"    {service}_endpoint_override: {url}\n")

@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from tests.support.sky import Sky
+from tests.support.sky import Sky, again, until
 
-from almanac.core.ports import (
-    ClusterSecrets,
-    ClusterSpec,
-    ClusterState,
-    LeaseOrder,
-    LeaseState,
-    NoRoom,
-    Seat,
-    Temporary,
-)
-from almanac.core.windows import Window
+from almanac.core.ports import ClusterState, LeaseState, NoRoom
 from almanac.sites.openstack.settings import LeaseKind
 
-SECRETS = ClusterSecrets("c" * 43, "s" * 43, "dWktdWktdWktdWktdWktdWktdWktdWktdWktdWktdWk=")
-HOUR = timedelta(hours=1)
 pytestmark = [pytest.mark.cloud, pytest.mark.alone, pytest.mark.timeout(600)]
 
 
@@ -32,57 +19,19 @@ def tenant(shared):
     return shared
 
 
-@pytest.fixture
-def sky(tenant, tmp_path):
-    made = Sky(tenant, tmp_path)
-    yield made
-    end(made)
-    left = tenant.left()
-    made.close()
-    assert left == ""
-
-
-def end(sky):
-    """Everything of the site's ends."""
-    seen = sky.reopen().observe()
-    for cluster in seen.clusters:
-        list(sky.site.stop(cluster.handle))
-    for lease in seen.leases:
-        sky.site.give_back(lease.handle)
-
-
-def until(found, what="it doesn't come"):
-    deadline = time.monotonic() + 120
-    while not (answer := found()):
-        assert time.monotonic() < deadline, what
-        time.sleep(0.5)
-    return answer
-
-
 def seen(sky, cluster="c-1"):
     return {one.id: one for one in sky.site.observe().clusters}.get(cluster)
 
 
 def held(sky, workers=1):
-    order = LeaseOrder("l-1", Window.lasting(sky.clock(), HOUR), sky.nodes_of(workers))
-    list(sky.site.hold(order))
+    order = sky.order(workers)
+    again(lambda: list(sky.site.hold(order)))
     until(lambda: [one for one in sky.site.observe().leases if one.state is LeaseState.ACTIVE], "never active")
     return order
 
 
-def spec(sky, workers=1, seats=1):
-    people = tuple(Seat(f"seat-{n}", "t" * 43) for n in range(1, seats + 1))
-    return ClusterSpec("c-1", "l-1", "spark-small", sky.nodes_of(workers), people, SECRETS)
-
-
 def started(sky, wanted):
-    """Start, as the loop does: again while the site says so."""
-    for _ in range(60):
-        try:
-            return list(sky.site.start(wanted))
-        except Temporary as trouble:
-            time.sleep(min(5.0, (trouble.retry_after or timedelta(seconds=1)).total_seconds()))
-    raise AssertionError("it never starts")
+    return again(lambda: list(sky.site.start(wanted)))
 
 
 def ready(sky):
@@ -91,7 +40,7 @@ def ready(sky):
 
 def up(sky, workers=1):
     held(sky, workers)
-    started(sky, spec(sky, workers))
+    started(sky, sky.spec(workers))
     return ready(sky)
 
 
@@ -128,7 +77,7 @@ def test_a_worker_deleted_behind_our_back_comes_back_and_the_rest_stays(sky):
     lame = until(lambda: (one := seen(sky)) and not one.whole and one, "not missed")
     assert lame.state is ClusterState.DEGRADED
     assert "worker-1: its machine is gone" in lame.reason
-    started(sky, spec(sky))
+    started(sky, sky.spec())
     ready(sky)
     after = servers(sky)
     assert after["c-1-head"]["id"] == before["c-1-head"]["id"]
@@ -139,7 +88,7 @@ def test_a_head_deleted_behind_our_back_means_dead_until_it_is_back_at_the_same_
     before = up(sky)
     sky.tenant.cloud.remove("compute", f"/servers/{servers(sky)['c-1-head']['id']}", "delete a server")
     until(lambda: seen(sky).state is ClusterState.DEAD, "not missed")
-    started(sky, spec(sky))
+    started(sky, sky.spec())
     assert ready(sky).endpoints == before.endpoints
 
 
@@ -149,7 +98,7 @@ def test_a_machine_in_error_is_replaced(sky):
     sky.tenant.running.admin.compute.reset_server_state(head, "error")
     broken = until(lambda: (one := seen(sky)) and not one.whole and one, "not missed")
     assert "ERROR" in broken.reason
-    started(sky, spec(sky))
+    started(sky, sky.spec())
     ready(sky)
     assert servers(sky)["c-1-head"]["id"] != head
 
@@ -158,12 +107,12 @@ def test_a_cluster_grows_and_shrinks_in_place(sky):
     before = up(sky)
     first = servers(sky)
     order = held(sky, workers=3)
-    started(sky, spec(sky, workers=3, seats=2))
+    started(sky, sky.spec(workers=3, seats=2))
     grown = until(lambda: (one := seen(sky)) and one.state is ClusterState.READY and one.total > before.total and one)
     assert set(servers(sky)) == {"c-1-head", "c-1-worker-1", "c-1-worker-2", "c-1-worker-3"}
     assert grown.endpoints["connect"] == before.endpoints["connect"]
     assert "notebook:seat-2" in grown.endpoints
-    started(sky, spec(sky))
+    started(sky, sky.spec())
     until(lambda: seen(sky).total == before.total and seen(sky).state is ClusterState.READY)
     last = servers(sky)
     assert {name: one["id"] for name, one in last.items()} == {name: one["id"] for name, one in first.items()}
@@ -177,7 +126,7 @@ def test_a_lease_deleted_behind_our_back_takes_its_machines_and_both_come_back(s
     until(lambda: seen(sky).state is ClusterState.DEAD, "not missed")
     assert sky.site.observe().leases == ()
     held(sky)
-    started(sky, spec(sky))
+    started(sky, sky.spec())
     ready(sky)
 
 
@@ -190,7 +139,7 @@ def test_a_machine_that_falls_silent_is_said_and_not_waited_for_at_the_end(tenan
     assert lame.whole
     sky.agents.mute.add("head")
     until(lambda: seen(sky).reason.count("says nothing") == 2)
-    end(sky)
+    sky.end()
     assert tenant.left() == ""
     sky.close()
 
@@ -222,7 +171,7 @@ def test_without_reservations_it_is_best_effort_and_says_so(tenant, tmp_path):
     assert (capacity.reserved, [host.name for host in capacity.hosts]) == (False, ["quota"])
     up(sky)
     assert tenant.leases() == []
-    end(sky)
+    sky.end()
     assert tenant.left() == ""
     sky.close()
 
@@ -231,7 +180,7 @@ def test_hosts_are_leased_whole(tenant, tmp_path):
     sky = Sky(tenant, tmp_path, lease_kind=LeaseKind.HOST, flavors=("m.small", "m.medium"))
     up(sky)
     assert {lease["reservations"][0]["resource_type"] for lease in tenant.leases()} == {"physical:host"}
-    end(sky)
+    sky.end()
     assert tenant.left() == ""
     sky.close()
 
@@ -243,7 +192,7 @@ def test_a_full_cloud_is_no_room_and_a_quota_is_named(sky, tenant):
         list(sky.site.hold(replace(order, id="l-2", nodes=(order.nodes[0], *crowd))))
     tenant.limit(instances=0)
     with pytest.raises(NoRoom, match="Quota exceeded"):
-        list(sky.site.start(spec(sky)))
+        list(sky.site.start(sky.spec()))
     tenant.limit(instances=20)
     list(sky.site.stop({"cluster": "c-1"}))
     assert servers(sky) == {}
@@ -254,6 +203,6 @@ def test_a_floating_address_leads_to_the_head(routed, tmp_path):
     up(sky)
     kept = sky.site._ground.records.read("c-1")
     assert kept.head.startswith("198.51.100.")
-    end(sky)
+    sky.end()
     assert routed.left() == ""
     sky.close()

@@ -4,27 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from datetime import timedelta
 
 import pytest
-from tests.support.sky import Sky
+from tests.support.sky import HOUR, Sky, again, until
 from tests.support.tenant import Tenant
 
-from almanac.core.ports import (
-    ClusterSecrets,
-    ClusterSpec,
-    ClusterState,
-    LeaseOrder,
-    LeaseState,
-    NoRoom,
-    Permanent,
-    Seat,
-    Temporary,
-)
-from almanac.core.windows import Window
+from almanac.core.ports import ClusterState, LeaseState, NoRoom, Permanent, Temporary
 
-SECRETS = ClusterSecrets("c" * 43, "s" * 43, "dWktdWktdWktdWktdWktdWktdWktdWktdWktdWktdWk=")
-HOUR = timedelta(hours=1)
 pytestmark = [pytest.mark.cloud, pytest.mark.turn(-2), pytest.mark.timeout(900)]
 
 
@@ -46,46 +32,8 @@ def tenant(_of_all):
     _of_all.sweep()
 
 
-@pytest.fixture
-def sky(tenant, tmp_path):
-    made = Sky(tenant, tmp_path)
-    yield made
-    for cluster in made.site.observe().clusters:
-        list(made.site.stop(cluster.handle))
-    made.site.give_back({"lease": "l-1"})
-    left = tenant.left()
-    made.close()
-    assert left == ""
-
-
-def again(call, tries=60):
-    """Do it as the loop does: again while the site says that it may come."""
-    for _ in range(tries):
-        try:
-            return call()
-        except Temporary as trouble:
-            time.sleep(min(5.0, (trouble.retry_after or timedelta(seconds=1)).total_seconds()))
-    raise AssertionError("it never comes")
-
-
-def until(found, what):
-    deadline = time.monotonic() + 240
-    while not (answer := again(found)):
-        assert time.monotonic() < deadline, what
-        time.sleep(1)
-    return answer
-
-
-def order(sky, start=timedelta(0)):
-    return LeaseOrder("l-1", Window.lasting(sky.clock() + start, HOUR), sky.nodes_of(1))
-
-
 def active(sky):
     return [one for one in sky.site.observe().leases if one.state is LeaseState.ACTIVE and one.whole]
-
-
-def spec(sky):
-    return ClusterSpec("c-1", "l-1", "spark-small", sky.nodes_of(1), (Seat("seat-1", "t" * 43),), SECRETS)
 
 
 def hold_again_and_again(sky, wanted):
@@ -104,7 +52,7 @@ def runs_in_the_end(sky):
             return
         assert time.monotonic() < deadline, seen
         if not seen.whole:
-            again(lambda: list(sky.site.start(spec(sky))))
+            again(lambda: list(sky.site.start(sky.spec())))
         time.sleep(1)
 
 
@@ -115,7 +63,7 @@ def usable(sky):
 
 
 def test_blazars_manager_is_killed_while_it_makes_a_lease(sky, running):
-    wanted = order(sky, start=HOUR)
+    wanted = sky.order(start=HOUR)
     killer = threading.Timer(0.7, running.kill, ["blazar-manager"])
     killer.start()
     with pytest.raises(Temporary, match="Blazar"):
@@ -129,18 +77,18 @@ def test_blazars_manager_is_killed_while_it_makes_a_lease(sky, running):
 
 
 def test_the_message_broker_is_restarted_between_lease_and_start(sky, running):
-    again(lambda: list(sky.site.hold(order(sky))))
+    again(lambda: list(sky.site.hold(sky.order())))
     running.restart("rabbitmq")
     until(lambda: active(sky), "never active")
-    again(lambda: list(sky.site.start(spec(sky))))
+    again(lambda: list(sky.site.start(sky.spec())))
     runs_in_the_end(sky)
 
 
 def test_novas_scheduler_is_away_while_machines_are_asked_for(sky, running):
-    again(lambda: list(sky.site.hold(order(sky))))
+    again(lambda: list(sky.site.hold(sky.order())))
     until(lambda: active(sky), "never active")
     with running.without("nova-scheduler"):
-        again(lambda: list(sky.site.start(spec(sky))))
+        again(lambda: list(sky.site.start(sky.spec())))
         [seen] = again(sky.site.observe).clusters
         assert seen.state is ClusterState.STARTING
         assert "building the machine head" in seen.doing
@@ -148,12 +96,12 @@ def test_novas_scheduler_is_away_while_machines_are_asked_for(sky, running):
 
 
 def test_tokens_are_revoked_in_mid_build(sky, running, tenant):
-    again(lambda: list(sky.site.hold(order(sky))))
+    again(lambda: list(sky.site.hold(sky.order())))
     until(lambda: active(sky), "never active")
-    steps = sky.site.start(spec(sky))
+    steps = sky.site.start(sky.spec())
     next(steps)
     running.expire_tokens(tenant.project)
-    again(lambda: list(sky.site.start(spec(sky))))
+    again(lambda: list(sky.site.start(sky.spec())))
     runs_in_the_end(sky)
 
 
@@ -178,39 +126,23 @@ def test_an_entry_that_is_not_there_is_named(tenant, tmp_path):
 
 
 def test_nova_is_down_and_nothing_is_taken_for_gone(sky, running):
-    again(lambda: list(sky.site.hold(order(sky))))
+    again(lambda: list(sky.site.hold(sky.order())))
     until(lambda: active(sky), "never active")
     with running.without("nova-api"):
         time.sleep(1.1)  # what was seen a second ago is seen still
         with pytest.raises(Temporary, match="Nova"):
             sky.site.observe()
         with pytest.raises(Temporary, match="Nova"):
-            list(sky.site.start(spec(sky)))
-    again(lambda: list(sky.site.start(spec(sky))))
+            list(sky.site.start(sky.spec()))
+    again(lambda: list(sky.site.start(sky.spec())))
     runs_in_the_end(sky)
 
 
 def test_a_cloud_that_somebody_else_filled_has_no_room_until_it_has(sky, running, tmp_path):
     (tmp_path / "competitor").mkdir()
     competitor = Tenant(running, tmp_path / "competitor")
-    window = order(sky, start=48 * HOUR).window
-    body = {
-        "name": "all of it",
-        "start_date": f"{window.start - HOUR:%Y-%m-%d %H:%M}",
-        "end_date": f"{window.end + HOUR:%Y-%m-%d %H:%M}",
-        "reservations": [
-            {
-                "resource_type": "physical:host",
-                "min": 8,
-                "max": 8,
-                "hypervisor_properties": "",
-                "resource_properties": "",
-            }
-        ],
-        "events": [],
-    }
-    lease = competitor.cloud.call("reservation", "POST", "/leases", "take all", body)["lease"]
-    wanted = order(sky, start=48 * HOUR)
+    lease = competitor.take_all_hosts(sky.order(start=48 * HOUR).window.padded(before=HOUR, after=HOUR))
+    wanted = sky.order(start=48 * HOUR)
     with pytest.raises(NoRoom, match="Not enough hosts"):
         list(sky.site.hold(wanted))
     assert sky.site.observe().leases == ()
@@ -221,10 +153,10 @@ def test_a_cloud_that_somebody_else_filled_has_no_room_until_it_has(sky, running
 
 
 def test_a_start_that_was_cut_and_an_answer_that_was_lost_make_one_machine_each(sky, tenant):
-    again(lambda: list(sky.site.hold(order(sky))))
+    again(lambda: list(sky.site.hold(sky.order())))
     until(lambda: active(sky), "never active")
     for steps in range(1, 5):
-        cut = sky.reopen().start(spec(sky))
+        cut = sky.reopen().start(sky.spec())
         for _ in range(steps):
             next(cut)
         cut.close()
