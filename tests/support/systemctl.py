@@ -2,7 +2,8 @@
 
 Put on the PATH as ``systemctl``; ALMANAC_TEST_UNITS names the directory of units. Just what the agent asks: start, stop, show,
 daemon-reload, reset-failed; ``User``, ``EnvironmentFile``, ``WorkingDirectory``, ``ExecStart``, ``StandardOutput=append:``,
-``Restart=always``, ``RemainAfterExit`` and ``TimeoutStopSec`` of units. A unit's keeper ends with the unit.
+``Restart=always``, ``RemainAfterExit`` and ``TimeoutStopSec`` of units. A unit's keeper ends with the unit. Mount units are
+mounted and unmounted for real.
 """
 
 from __future__ import annotations
@@ -128,6 +129,16 @@ def stop(unit: str) -> None:
             time.sleep(0.02)
 
 
+def mount(command: str, unit: str) -> None:
+    told = settings(unit)
+    if command == "start":
+        Path(told["Where"]).mkdir(parents=True, exist_ok=True)
+        kind, options = ("-t", told["Type"]), ("-o", told["Options"])
+        subprocess.run(["mount", *kind, *options, told["What"], told["Where"]], check=True)
+    elif command == "stop" and Path(told["Where"]).is_mount():
+        subprocess.run(["umount", told["Where"]], check=True)
+
+
 def show(unit: str) -> None:
     found = state(unit)
     used = cpu_ns(int(str(found["pid"])))
@@ -149,6 +160,12 @@ def main(arguments: list[str]) -> int:
     if command == "daemon-reload":
         return 0
     for unit in units:
+        if unit.endswith(".mount"):
+            try:
+                mount(command, unit)
+            except subprocess.CalledProcessError as failed:
+                return failed.returncode
+            continue
         {"keep": keep, "start": start, "stop": stop, "show": show, "reset-failed": stop}[command](unit)
     return 0
 

@@ -147,6 +147,9 @@ class Machine:
     def end(self) -> None:
         """End the agent and everything that it started."""
         self.kill()
+        for line in Path("/proc/self/mounts").read_text().splitlines():
+            if (where := line.split()[1]).startswith(f"{self.root}/"):
+                subprocess.run(["umount", where], check=True)
         for kept in (self.root / "units").glob(".almanac-*.json"):
             told = json.loads(kept.read_text())
             for pid in (told["keeper"], told["pid"]):

@@ -15,7 +15,7 @@ import pytest
 from tests.integration.node.conftest import USER, Machine, Office, a_machine, listener, until, with_seat
 
 from almanac.node.agent import NOT_OURS
-from almanac.node.orders import File, Orders, Service
+from almanac.node.orders import File, Mount, Orders, Service
 
 
 def ready(machine: Machine, *services: str) -> None:
@@ -248,3 +248,27 @@ def test_links_that_a_notebook_plants_lead_nowhere(machine: Machine) -> None:
     (machine.home() / "mine.txt").write_text("mine")
     until(lambda: machine.kept("mine.txt").exists())
     assert sorted(path.name for path in machine.kept("").rglob("*")) == ["mine.txt"]
+
+
+@pytest.mark.root
+def test_shared_data_is_mounted_before_anything_runs_and_unmounted_at_the_end(machine: Machine) -> None:
+    archive, where = machine.root / "archive", machine.root / "data/gaia-dr3"
+    data = Mount("gaia-dr3", str(where), str(archive), "none", "bind,ro,nosuid,nodev")
+    orders = with_seat(machine, listener(machine, "master"), mounts=(data,))
+    machine.invite(orders)
+    machine.boot()
+    until(lambda: machine.report.trouble, machine.said)
+    assert machine.report.trouble.startswith("gaia-dr3 can't be mounted on head: ")
+    assert "archive does not exist" in machine.report.trouble
+    assert not machine.report.services
+    archive.mkdir()
+    (archive / "stars.csv").write_text("stars")
+    ready(machine, "master")
+    assert machine.report.facts["data"] == f"gaia-dr3 at {where}"
+    assert (where / "stars.csv").read_text() == "stars"
+    with pytest.raises(OSError, match="Read-only file system"):
+        (where / "mine").touch()
+    machine.direct(replace(orders, services=(), mounts=(), stop=True))
+    until(lambda: machine.report.finished, machine.said)
+    assert not where.is_mount()
+    assert (archive / "stars.csv").exists()
