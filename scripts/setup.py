@@ -161,6 +161,7 @@ NEEDS = (
     Need("prometheus-node-exporter", "live metrics lack the machine's", program("prometheus-node-exporter")),
     Need("npm", "the portal's pages show nothing live", program("npm")),
     Need("chromium", "tests in a browser are left out", program("chromium"), goals=("test",)),
+    Need("caddy", "there is no front door, and its tests are left out", program("caddy")),
     Need("postgresql", "tests on PostgreSQL are left out", has_postgres, goals=("test",)),
     *(
         Need(package, "the real OpenStack can't be started", has_all(*names), OPENSTACK)

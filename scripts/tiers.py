@@ -80,7 +80,12 @@ def has_cloud() -> bool:
     return Path("/usr/sbin/mariadbd").exists() and Path("/usr/lib/rabbitmq/bin/rabbitmq-server").exists()
 
 
-NEEDS = {"postgres": has_postgres, "browser": has_browser, "cloud": has_cloud}
+NEEDS = {
+    "postgres": has_postgres,
+    "door": lambda: bool(shutil.which("caddy")),
+    "browser": has_browser,
+    "cloud": has_cloud,
+}
 """Markers of tests that need a program of Debian's."""
 CLOUD = "cloud"
 """The tier of all tests with this marker, wherever they lie: they share real OpenStacks."""

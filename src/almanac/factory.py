@@ -25,6 +25,7 @@ from almanac.services.choosing import Chooser
 from almanac.services.demand import DemandHistory
 from almanac.services.devices import Devices
 from almanac.services.dials import Dials
+from almanac.services.door import Door
 from almanac.services.duties import Duties
 from almanac.services.feeds import Feeds
 from almanac.services.finding import Finder
@@ -51,6 +52,7 @@ from almanac.services.projects import Projects
 from almanac.services.receipts import Receipts
 from almanac.services.reconcile import Reconciler
 from almanac.services.reminders import Reminders
+from almanac.services.routes import Routes
 from almanac.services.rules import Rules
 from almanac.services.savings import Savings
 from almanac.services.series import SeriesDesk
@@ -96,6 +98,7 @@ class Almanac:
         institution: where people may sign in; None when there is none.
         public_url: where people reach this Almanac, if an operator has said so.
         post: takes notices to the mail server; None when there is none.
+        door: the front door; None when there is none.
     """
 
     database: Database
@@ -121,6 +124,7 @@ class Almanac:
     notices: Notices
     reminders: Reminders
     addresses: Addresses
+    routes: Routes
     warm: WarmPool
     health: Healthcheck
     reconciler: Reconciler
@@ -135,6 +139,7 @@ class Almanac:
     institution: Institution | None = None
     public_url: str = ""
     post: Post | None = None
+    door: Door | None = None
 
 
 def compose(
@@ -183,12 +188,13 @@ def compose(
     teller = Teller(mailing=False)
     database.follow(teller.follow)
     monitoring = Monitoring(database, vault)
+    accounts, sessions = Accounts(database), Sessions(database)
     return Almanac(
         database=database,
         catalogue=catalogue,
-        accounts=Accounts(database),
+        accounts=accounts,
         sign_in=SignIn(database),
-        sessions=Sessions(database),
+        sessions=sessions,
         devices=Devices(vault),
         particulars=AllParticulars(database),
         projects=Projects(database, catalogue.site),
@@ -207,6 +213,7 @@ def compose(
         notices=Notices(database),
         reminders=Reminders(database, teller),
         addresses=Addresses(database, vault),
+        routes=Routes(database, vault, accounts, sessions),
         warm=warm,
         health=Healthcheck(database),
         reconciler=Reconciler(database, catalogue, vault, duties, hands(wake.set), clock),
@@ -221,6 +228,12 @@ def compose(
     )
 
 
+def fronted(app: Almanac, door: Door) -> Almanac:
+    """The same Almanac behind a front door, whose addresses people are given instead of loopback's."""
+    access, health = app.access.through(door.addresses), Healthcheck(app.database, door)
+    return replace(app, access=access, health=health, door=door)
+
+
 def _dials(database: Database, catalogue: Catalogue, first: Dials | None) -> KeptDials:
     """The plan's dials, which begin with the settings'.
 
@@ -233,8 +246,13 @@ def _dials(database: Database, catalogue: Catalogue, first: Dials | None) -> Kep
     return KeptDials(database, first, catalogue.profile)
 
 
-def build(settings: Settings, clock: Clock = wall_clock) -> Almanac:
+def build(settings: Settings, clock: Clock = wall_clock, door: Door | None = None) -> Almanac:
     """A whole Almanac from its settings: database migrated, sites found, catalogue read.
+
+    Args:
+        settings: what the operator wants.
+        clock: the present, aware UTC.
+        door: the front door of this process, if it has one.
 
     Raises:
         BadRequest: the catalogue or a setting isn't right.
@@ -266,6 +284,7 @@ def build(settings: Settings, clock: Clock = wall_clock) -> Almanac:
     app = compose(database, vault, sites, profiles, rules, clock, partial(SideBySide, _HANDS), nodes)
     public_url = settings.public_url.rstrip("/")
     app = replace(app, institution=_institution(settings, database, vault), public_url=public_url)
+    app = app if door is None else fronted(app, door)
     return app if settings.mail is None else with_mail(app, vault, settings.mail.server)
 
 

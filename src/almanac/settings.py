@@ -34,6 +34,7 @@ from almanac.services.oidc import Registration
 from almanac.services.profile_file import duration
 from almanac.sites.openstack.settings import LeaseKind, OpenStackSettings
 
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 URL = r"^(https?://[^\s/]+/?)?$"
 
 Duration = Annotated[timedelta, BeforeValidator(lambda v: v if isinstance(v, timedelta) else duration(v))]
@@ -167,6 +168,58 @@ class CloudSettings(SiteSettings):
         facts = {name: getattr(self, name) for name in type(self).model_fields if name not in of_every_site}
         mounts = {label: wanted.mount for label, wanted in self.mounts.items()}
         return OpenStackSettings(**facts | {"door_cidrs": tuple(map(str, self.door_cidrs)), "mounts": mounts})
+
+
+class DoorSettings(BaseModel):
+    """The front door; see docs/explanation/front-door.md.
+
+    Attributes:
+        enabled: whether there is one.
+        host: the address that it listens at.
+        port: of the entrance; 0: the one of the last start, else 8480, else any that is free.
+        platforms_port: of notebooks and Spark UIs; 0: alike, 8481.
+        url: how people reach the entrance, such as ``https://almanac.example.org``; by default on ``localhost``.
+        platforms_url: how they reach their platforms; by default the same host at the other port.
+        certificate: of the host, with those above it, in PEM.
+        key: the certificate's, in PEM.
+        tls: TLS with a certificate of the door's own making, where there are no files.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+    enabled: bool | None = False
+    host: str = "127.0.0.1"
+    port: int = Field(default=0, ge=0, le=65535)
+    platforms_port: int = Field(default=0, ge=0, le=65535)
+    url: str = Field(default="", pattern=URL)
+    platforms_url: str = Field(default="", pattern=URL)
+    certificate: Path | None = None
+    key: Path | None = None
+    tls: bool = False
+
+    @property
+    def secure(self) -> bool:
+        """Whether it speaks TLS."""
+        return self.tls or self.certificate is not None
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("a certificate and its key go together: set both, door.certificate and door.key")
+        if self.port and self.port == self.platforms_port:
+            raise ValueError("two ports are needed: what people run is kept apart from the portal by its origin")
+        scheme = "https://" if self.secure else "http://"
+        for name in ("url", "platforms_url"):
+            address: str = getattr(self, name)
+            if address and not address.startswith(scheme):
+                raise ValueError(
+                    f"{name} must begin with {scheme}; for TLS set door.certificate and door.key, or door.tls"
+                )
+        if self.host not in _LOOPBACK and not (self.secure and self.url):
+            raise ValueError(
+                "beyond loopback it needs TLS and a name: set door.certificate, door.key "
+                'and door.url, such as url = "https://almanac.example.org"'
+            )
+        return self
 
 
 class GroupSettings(BaseModel):
@@ -306,6 +359,7 @@ class Settings(BaseSettings):
         require_grants: whether a project without a grant at a site may book there.
         oidc: an institution whose people may sign in.
         mail: the mail server to which notices go; none: they are in the portal only.
+        door: the front door.
         public_url: where machines in clouds reach this Almanac, such as ``https://almanac.example.org``.
         tick_s: seconds between two looks of the loop when nothing asks for an earlier one.
     """
@@ -331,6 +385,7 @@ class Settings(BaseSettings):
     openstack: tuple[CloudSettings, ...] = ()
     oidc: OidcSettings | None = None
     mail: MailSettings | None = None
+    door: DoorSettings = DoorSettings()
 
     @field_validator("state", "cache")
     @classmethod

@@ -52,6 +52,13 @@ class Mail(Out):
     trouble: str = Field(description="What is in the way of the latest; empty: nothing.")
 
 
+class FrontDoor(Out):
+    """The one entrance to all notebooks, Spark UIs and Spark Connect servers."""
+
+    url: str
+    trouble: str = Field(description="Why it is shut; empty while it is open.")
+
+
 class Health(Out):
     """Whether Almanac is up."""
 
@@ -59,6 +66,7 @@ class Health(Out):
     version: str
     loop: Loop
     mail: Mail
+    door: FrontDoor | None = Field(default=None, description="null where no front door is configured.")
 
 
 # --- people, projects, tokens, ledger -------------------------------------------------------------------------------

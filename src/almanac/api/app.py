@@ -14,6 +14,7 @@ from almanac.api.routes import (
     admin,
     bookings,
     catalogue,
+    door,
     feeds,
     ledger,
     metrics,
@@ -70,7 +71,7 @@ def create_app(almanac: Almanac) -> FastAPI:
     of_bookings = (bookings, receipts, watch, metrics, series, waiting, feeds, notices)
     for topic in (session, sign_in, account, catalogue, *of_bookings, ledger, plan, tokens, admin):
         routes.include_router(topic.router)
-    for machines in (nodes.router, metrics.machines, metrics.grafana):  # no door for people
+    for machines in (nodes.router, metrics.machines, metrics.grafana, door.router):  # no door for people
         routes.include_router(machines, include_in_schema=False)
     app.include_router(routes)
     errors.install(app)

@@ -2,6 +2,7 @@
 
 A name under TLS begins with ``__Host-`` (RFC 6265bis section 4.1.3.2):
 browsers accept it from this host alone and over TLS alone.
+A seat's is for a path of it, so its name begins with ``__Secure-``.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ class Cookie(StrEnum):
     SESSION = "almanac_session"
     DEVICE = "almanac_device"
     JOURNEY = "almanac_journey"
+    SEAT = "almanac_seat"
 
 
 def read(request: Request, cookie: Cookie) -> str:
@@ -33,13 +35,22 @@ def write(request: Request, response: Response, cookie: Cookie, value: str, last
     )
 
 
+def write_seat(request: Request, response: Response, value: str, path: str) -> None:
+    """Give the browser a seat's token, for the seat's path alone and until the browser is closed."""
+    response.set_cookie(
+        _name(request, Cookie.SEAT), value, path=path, secure=_tls(request), httponly=True, samesite="lax"
+    )
+
+
 def drop(request: Request, response: Response, cookie: Cookie) -> None:
     """Take a cookie away."""
     response.delete_cookie(_name(request, cookie), path="/", secure=_tls(request), httponly=True, samesite="lax")
 
 
 def _name(request: Request, cookie: Cookie) -> str:
-    return f"__Host-{cookie}" if _tls(request) else cookie.value
+    if not _tls(request):
+        return cookie.value
+    return f"__Secure-{cookie}" if cookie is Cookie.SEAT else f"__Host-{cookie}"  # a __Host- cookie is for every path
 
 
 def _tls(request: Request) -> bool:

@@ -305,6 +305,9 @@ class Connection(Out):
     connect_url: str | None = Field(description="For any Spark Connect client; null for a plain notebook.")
     seats: list[Seat]
     environment: dict[str, str]
+    spark_ui_url: str | None = Field(
+        default=None, description="Spark's own pages; null for a plain notebook, and where there is no front door."
+    )
 
 
 class Logs(Out):

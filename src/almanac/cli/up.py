@@ -308,7 +308,7 @@ def status(json: Json = False) -> None:
         person = client.me().person if client.signed_in else None
         url = client.url
     if json:
-        server = {"url": url, "version": health.version, "loop": health.loop, "mail": health.mail}
+        server = {"url": url, "version": health.version, "loop": health.loop, "mail": health.mail, "door": health.door}
         output.as_json({"server": server, "person": person, "sites": list(sites), "bookings": list(mine)})
         return
     output.facts(
@@ -316,6 +316,7 @@ def status(json: Json = False) -> None:
             ("Server", f"{url} (version {health.version})"),
             ("Loop", _loop_state(health)),
             ("Mail", _mail_state(health)),
+            *([("Front door", health.door["trouble"] or health.door["url"])] if health.door else []),
             ("You", person or f"not signed in: almanac login {url}"),
             *((f"Site {s.name}", s.trouble or ("drained" if s.drained else "open")) for s in sites),
         ]

@@ -70,6 +70,9 @@ def _show_connection(booking: str, found: Connection, *, every_seat: bool) -> No
         output.plain(seat.notebook_url)
     if len(found.seats) > len(shown):
         output.note(f"{len(found.seats) - len(shown)} more seats: almanac connect {booking} --seats")
+    if found.spark_ui_url:
+        output.say("Spark's own pages", style="bold")
+        output.plain(found.spark_ui_url)
     if found.environment:
         output.say("Shell", style="bold")
         output.plain(f'eval "$(almanac connect {booking} --shell)"')

@@ -41,12 +41,17 @@ class Request:
 
 @dataclass(frozen=True)
 class Health:
-    """Whether the server lives, whether its loop has ticked lately (``loop["alive"]``), and what mail waits."""
+    """Whether the server lives, whether its loop has ticked lately (``loop["alive"]``), and what mail waits.
+
+    Attributes:
+        door: ``url`` and ``trouble`` (empty while it is open) of its front door; None if it has none.
+    """
 
     status: str
     version: str
     loop: Mapping[str, Any]
     mail: Mapping[str, Any] = field(default_factory=dict)
+    door: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -262,6 +267,7 @@ class Connection:
     connect_url: str | None = field(repr=False)
     seats: tuple[SeatAddress, ...]
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    spark_ui_url: str | None = None
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,8 @@ from almanac.factory import Almanac, build
 from almanac.loop import Foresight, Loop, Messenger
 from almanac.portal.app import create_app
 from almanac.server import winding_down
+from almanac.server.doorkeeper import Doorkeeper
+from almanac.server.entrance import Entrance, find_entrance
 from almanac.server.files import StateFiles
 from almanac.server.metrics import collecting
 from almanac.settings import Settings
@@ -47,7 +49,8 @@ def serve(settings: Settings, listening: Callable[[str], None] | None = None) ->
     files = StateFiles(settings.state)
     files.prepare()
     with files.only_server(), _socket(settings.host, settings.port) as bound, _logging(files), _training(settings):
-        app = build(settings)
+        entrance = find_entrance(settings)
+        app = build(settings, door=entrance.door if entrance else None)
         winding_down.undo(app, files)
         files.tell_first_token(app.accounts.first_admin(app.clock()))
         url = _address(bound)
@@ -58,8 +61,22 @@ def serve(settings: Settings, listening: Callable[[str], None] | None = None) ->
             if listening is not None:
                 listening(url)
 
-        with collecting(app, settings, url, files):
+        with _door(app, entrance, url), collecting(app, settings, url, files):
             _run(app, settings, bound, ready, files)
+
+
+@contextmanager
+def _door(app: Almanac, entrance: Entrance | None, url: str) -> Iterator[None]:
+    """The front door, open before anybody is told of it and until the last has been served."""
+    if entrance is None:
+        yield
+        return
+    doorkeeper = Doorkeeper(app, entrance.door, entrance.proxy(url))
+    doorkeeper.start()
+    try:
+        yield
+    finally:
+        doorkeeper.stop()
 
 
 def _run(app: Almanac, settings: Settings, bound: socket.socket, ready: Callable[[], None], files: StateFiles) -> None:

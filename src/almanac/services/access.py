@@ -3,30 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from datetime import datetime
 
+from almanac.core.addresses import notebook_path
 from almanac.core.bookings import BookingStatus
 from almanac.core.errors import NotReady, SiteTrouble, WrongState
 from almanac.core.ports import SiteError
 from almanac.services.caller import Caller
 from almanac.services.catalogue import Catalogue
+from almanac.services.door import Addresses
 from almanac.services.leads import Leads
 from almanac.services.lookup import changeable, status_of, visible
 from almanac.services.showing import Showing
-from almanac.services.vault import Vault
+from almanac.services.vault import Sealed, Vault
 from almanac.services.views import ConnectionView, EventView, SeatView
 from almanac.storage.database import Database
 from almanac.storage.rows import ClusterRow
 
 
 class Access:
-    """The way into a ready cluster."""
+    """The way into a ready cluster: through the front door where there is one, else by this machine's loopback."""
 
     def __init__(self, database: Database, catalogue: Catalogue, vault: Vault, leads: Leads) -> None:
         self._database = database
         self._catalogue = catalogue
         self._vault = vault
         self._showing = Showing(catalogue, leads)
+        self._door: Addresses | None = None
+
+    def through(self, door: Addresses) -> Access:
+        """The same, by a front door."""
+        fronted = copy(self)
+        fronted._door = door
+        return fronted
 
     def connection(self, caller: Caller, booking_id: str, now: datetime) -> ConnectionView:
         """The URLs, with their tokens, of a ready booking.
@@ -57,17 +67,30 @@ class Access:
     def _connection(self, cluster: ClusterRow, person: str) -> ConnectionView:
         sealed = self._vault.open(cluster.secrets or "")
         seats = tuple(
-            SeatView(name, f"{cluster.endpoints[f'notebook:{name}']}/lab?token={token}")
+            SeatView(name, self._notebook_url(cluster, name, token))
             for name, token in sealed.seats.items()
             if f"notebook:{name}" in cluster.endpoints
         )
         connect = cluster.endpoints.get("connect")
         if connect is None:
             return ConnectionView(None, seats, {})
-        # Stock clients send a token without TLS only to the literal host "localhost".
-        port = connect.rsplit(":", 1)[1]
-        url = f"sc://localhost:{port}/;token={sealed.cluster.connect_token};user_id={person}"
-        return ConnectionView(url, seats, {"SPARK_REMOTE": url})
+        url = self._connect_url(cluster, connect, sealed, person)
+        spark_ui = (
+            self._door.spark_ui(cluster.id, "connect") if self._door and "ui:connect" in cluster.endpoints else None
+        )
+        return ConnectionView(url, seats, {"SPARK_REMOTE": url}, spark_ui)
+
+    def _notebook_url(self, cluster: ClusterRow, seat: str, token: str) -> str:
+        if self._door is not None:
+            return self._door.notebook(cluster.id, seat, token)
+        return f"{cluster.endpoints[f'notebook:{seat}']}{notebook_path(cluster.id, seat)}lab?token={token}"
+
+    def _connect_url(self, cluster: ClusterRow, endpoint: str, sealed: Sealed, person: str) -> str:
+        """Stock clients send a token without TLS only to the literal host "localhost"."""
+        token = sealed.cluster.connect_token
+        if self._door is not None:
+            return self._door.connect(cluster, person, token)
+        return f"sc://localhost:{endpoint.rsplit(':', 1)[1]}/;token={token};user_id={person}"
 
     def logs(self, caller: Caller, booking_id: str, service: str | None, tail: int) -> Mapping[str, str]:
         """The last lines of a running booking's logs, by service.

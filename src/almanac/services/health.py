@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from almanac.services.door import Door
 from almanac.storage.database import Database
 from almanac.version import VERSION
 
@@ -32,6 +33,14 @@ class MailView:
 
 
 @dataclass(frozen=True, slots=True)
+class DoorView:
+    """The front door of the process that is asked, and why it is shut; ``trouble`` is empty while it is open."""
+
+    url: str
+    trouble: str
+
+
+@dataclass(frozen=True, slots=True)
 class Health:
     """What ``/health`` tells."""
 
@@ -39,13 +48,15 @@ class Health:
     version: str
     loop: LoopView
     mail: MailView
+    door: DoorView | None = None
 
 
 class Healthcheck:
-    """Looks at the database, and by it at the loop."""
+    """Looks at the database, and by it at the loop; and at this process's front door."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, door: Door | None = None) -> None:
         self._database = database
+        self._door = door
 
     def check(self, now: datetime) -> Health:
         """The health as of now.
@@ -57,4 +68,5 @@ class Healthcheck:
             beat_at = unit.sites.last_beat(LOOP)
             outbox = unit.notices.outbox()
         alive = beat_at is not None and now - beat_at < SILENT_AFTER
-        return Health("ok", VERSION, LoopView(alive, beat_at), MailView(outbox.waiting, outbox.trouble))
+        door = DoorView(self._door.addresses.url, self._door.trouble) if self._door else None
+        return Health("ok", VERSION, LoopView(alive, beat_at), MailView(outbox.waiting, outbox.trouble), door)

@@ -118,11 +118,17 @@ class SeatView:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionView:
-    """How to use a ready booking. ``connect_url`` is None for a plain notebook."""
+    """How to use a ready booking.
+
+    Attributes:
+        connect_url: None for a plain notebook.
+        spark_ui_url: the pages of its Spark; None for a plain notebook, and where there is no front door.
+    """
 
     connect_url: str | None = field(repr=False)
     seats: tuple[SeatView, ...]
     environment: Mapping[str, str] = field(repr=False)
+    spark_ui_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,9 @@ settings = {settings}
 for section, values in settings.items():
     c[section].update(values)
 
+# The page doesn't tell the seat's token to its scripts: who is signed out must be out.
+c.ServerApp.tornado_settings = {{"page_config_hook": lambda handler, page: {{**page, "token": ""}}}}
+
 # Kernels inherit it: when the node's memory runs out, the fattest of them goes, and not Spark, which everybody uses.
 with suppress(OSError):
     Path("/proc/self/oom_score_adj").write_text("900")

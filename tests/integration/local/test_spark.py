@@ -157,7 +157,7 @@ def test_a_warm_cluster_given_to_ada_keeps_her_files(lab):
     lab.ready()
     lab.start(lab.given(lab.spec(), "gaia/people/ada", "gaia/logs/b-1"))
     assert lab.seen().state is ClusterState.READY
-    notebook = Jupyter(f"{lab.seen().endpoints['notebook:seat-1']}/lab?token=token-1")
+    notebook = Jupyter(f"{lab.seen().endpoints['notebook:seat-1']}/n/c-1/seat-1/lab?token=token-1")
     try:
         with notebook.kernel() as kernel:
             cell = "print(open('mine.txt').read(), spark.range(7).count(), file=open('new.txt', 'w'), flush=True)"

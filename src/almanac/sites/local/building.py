@@ -11,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from almanac.core.addresses import notebook_path
 from almanac.core.ports import ClusterSpec, Handle, Permanent, Temporary
 from almanac.sites.endpoints import doors
 from almanac.sites.local import data, leases, lock, people, ports, processes, relay, trees
@@ -105,7 +106,6 @@ def _write_launch(ground: Ground, place: Place, spec: ClusterSpec, uid: int | No
 def _layout(
     ground: Ground, place: Place, spec: ClusterSpec, runtime: Runtime, chosen: dict[str, int], where: dict[str, str]
 ) -> Layout:
-    url = ground.settings.notebook_url
     return Layout(
         runtime=runtime,
         address="127.0.0.1",
@@ -116,7 +116,7 @@ def _layout(
         homes={seat.name: str(place.node / place.home(seat.name)) for seat in spec.seats},
         data=str(ground.shared),
         mounts=where,
-        urls={seat.name: url.format(cluster=spec.id, seat=seat.name) for seat in spec.seats},
+        urls={seat.name: notebook_path(spec.id, seat.name) for seat in spec.seats},
     )
 
 

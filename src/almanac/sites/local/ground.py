@@ -38,7 +38,6 @@ class Settings:
         disk_reserve_gib: disk space kept free.
         drain: how long notebooks and Spark Connect may take to end by themselves.
         save_cap_gib: how much one seat may save.
-        notebook_url: the path under which a proxy shows a notebook; ``{cluster}`` and ``{seat}`` are filled in.
         uid_registry: where taken uids are noted, machine-wide.
         first_uid: of those given to clusters.
         mounts: data that clusters see where their profile asks for it, by label.
@@ -50,7 +49,6 @@ class Settings:
     disk_reserve_gib: int = 2
     drain: timedelta = timedelta(seconds=15)
     save_cap_gib: float = 20.0
-    notebook_url: str = "/"
     uid_registry: Path = uids.REGISTRY
     first_uid: int = uids.FIRST
     mounts: Mounts = field(default_factory=dict)

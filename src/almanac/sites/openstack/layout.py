@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
+from almanac.core.addresses import notebook_path
 from almanac.core.ports import ClusterSpec, PlacedNode
 from almanac.sites.endpoints import doors
 from almanac.spark.layout import Layout, fixed_ports
@@ -45,6 +46,7 @@ def layout(
         scratch=f"{VAR}/scratch",
         homes={seat.name: home(seat.name) for seat in cluster.seats} if node.role == "head" else {},
         mounts={label: mounts[label] for label in cluster.data if label in mounts},
+        urls={seat.name: notebook_path(cluster.id, seat.name) for seat in cluster.seats},
     )
 
 

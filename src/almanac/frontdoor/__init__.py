@@ -1,0 +1,1 @@
+"""The front door: one proxy before Almanac and everybody's notebooks, Spark UIs and Spark Connect servers."""
