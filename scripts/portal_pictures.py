@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -30,9 +31,18 @@ def sign_in(page: Page, link: str) -> None:
 
 
 def draw(terminal: Terminal) -> None:
-    """The home page while something is being built, and a booking that is ready."""
+    """The home page while something is being built, a week of the calendar, and a booking that is ready."""
     told = terminal.ask("up", "--port", "0")
     terminal.ask("book", "spark-small", "--for", "2h", "--title", "Cepheids in M31", "--wait")
+    week = datetime.now(UTC) + timedelta(days=14 - datetime.now(UTC).weekday())
+    for day, hour, profile in (
+        (0, 10, "spark-class"),
+        (2, 10, "spark-class"),
+        (3, 9, "spark-medium"),
+        (3, 14, "notebook"),
+    ):
+        at = (week + timedelta(days=day)).replace(hour=hour, minute=0, second=0, microsecond=0)
+        terminal.ask("book", profile, "--at", at.isoformat(), "--for", "3h", "--title", "Variability")
     with chromium() as browser, visiting(browser, told["url"], viewport=SCREEN, device_scale_factor=1.5) as page:
         sign_in(page, told["browser_link"])
         page.get_by_role("article", name="notebook").get_by_role("button", name="Start").click()
@@ -40,6 +50,10 @@ def draw(terminal: Terminal) -> None:
         expect(page.get_by_role("status")).to_contain_text("Yours until")
         page.goto("/")
         page.screenshot(path=TARGET / "portal-home.png")
+        page.goto(f"/calendar?profile=spark-medium&lasts_s=7200&day={week:%Y-%m-%d}")
+        expect(page.locator("#calendar .ec-day").first).to_be_visible()
+        page.screenshot(path=TARGET / "portal-calendar.png")
+        page.goto("/")
         page.get_by_role("link", name="Cepheids in M31").click()
         page.get_by_role("link", name="Open the notebook").wait_for()
         page.screenshot(path=TARGET / "portal-booking.png")
