@@ -35,8 +35,8 @@ WORKERS = {
     "cloud": 5,
 }
 """Test tiers, cheapest first, and how many processes share each: real clusters want memory, clouds are mostly waited for."""
-SHARED = {"contract": "worksteal", "cloud": "loadgroup"}
-"""How processes share a tier's tests where it isn't by file: the contract is one file for all sites."""
+SHARED = {"property": "worksteal", "contract": "worksteal", "cloud": "loadgroup"}
+"""How processes share a tier's tests where it isn't by file: a few long ones, one file for all sites, modules and single ones."""
 
 
 def commands(tier: str) -> list[list[str]]:
