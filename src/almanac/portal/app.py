@@ -23,6 +23,7 @@ from almanac.portal.views import (
     calendar,
     confirm_email,
     home,
+    metrics,
     operate,
     projects,
     sign_in,
@@ -37,7 +38,7 @@ HEADERS = SECURITY_HEADERS | {
 }
 """Pages load nothing from elsewhere, run no script of their own text, and are framed by nobody."""
 
-TOPICS = (sign_in, home, calendar, verdict, booking, tokens, projects, operate, account, confirm_email, again)
+TOPICS = (sign_in, home, calendar, verdict, booking, metrics, tokens, projects, operate, account, confirm_email, again)
 
 
 def create_app(almanac: Almanac | None) -> Doors:

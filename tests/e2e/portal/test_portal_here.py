@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 from tests.e2e.portal.conftest import sign_in_by_link
-from tests.support.browser import ROOT, visiting
+from tests.support.browser import ROOT, barriers, seen, visiting
 from tests.support.terminal import Terminal
 
 pytestmark = [pytest.mark.browser, pytest.mark.cluster]
@@ -27,6 +27,14 @@ def test_one_click_leads_to_a_notebook_of_this_machine(browser: Browser, tmp_pat
             with page.context.expect_page() as opened:
                 page.get_by_role("link", name="Open the notebook").click()
             expect(opened.value).to_have_title("JupyterLab", timeout=60_000)
+            page.get_by_role("link", name="Live metrics").click()
+            expect(page.get_by_role("heading", name="Memory in use")).to_be_visible()
+            memory = page.get_by_role("region", name="Memory in use")
+            expect(memory).to_contain_text("%", timeout=60_000)
+            expect(page.locator("#panels canvas").first).to_be_visible()
+            assert "\n".join(barriers(page)) == ""
+            seen(page, "metrics")
+            page.go_back()
             page.get_by_text("Release it").click()
             page.get_by_role("button", name="Release notebook").click()
             expect(page.get_by_role("heading", name="Receipt")).to_be_visible(timeout=60_000)
