@@ -9,7 +9,7 @@
   const panels = document.getElementById("panels");
   if (!panels) return;
 
-  const style = getComputedStyle(document.documentElement);
+  const style = getComputedStyle(document.body);
   const colour = (index) => getComputedStyle(document.querySelector(`.line-${index % COLOURS}`) ?? panels).backgroundColor;
   const round = (value, digits) => String(Number(value.toFixed(digits)));
   const said = (unit, value) => {
