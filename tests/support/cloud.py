@@ -19,6 +19,7 @@ from pathlib import Path
 import requests
 from openstack.config import OpenStackConfig
 from openstack.connection import Connection
+from openstack.exceptions import NotFoundException
 from scripts.cloud import contents, lifecycle, processes, services
 from scripts.cloud.api import login
 from scripts.cloud.configuration import TOKENS_KNOWN_FOR_S
@@ -163,7 +164,10 @@ class Cloud:
             network.delete_network(found)
 
     def _may_use(self, project: Project, flavor: str) -> bool:
-        access = self.admin.compute.get_flavor_access(flavor)
+        try:
+            access = self.admin.compute.get_flavor_access(flavor)
+        except NotFoundException:  # another test's, gone since they were listed
+            return False
         return any(entry["tenant_id"] == project.id for entry in access)
 
     def _leases(self, project: Project) -> list[dict[str, object]]:
