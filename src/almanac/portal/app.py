@@ -24,6 +24,7 @@ from almanac.portal.views import (
     confirm_email,
     home,
     metrics,
+    notices,
     operate,
     projects,
     sign_in,
@@ -38,7 +39,21 @@ HEADERS = SECURITY_HEADERS | {
 }
 """Pages load nothing from elsewhere, run no script of their own text, and are framed by nobody."""
 
-TOPICS = (sign_in, home, calendar, verdict, booking, metrics, tokens, projects, operate, account, confirm_email, again)
+TOPICS = (
+    sign_in,
+    home,
+    calendar,
+    verdict,
+    booking,
+    metrics,
+    notices,
+    tokens,
+    projects,
+    operate,
+    account,
+    confirm_email,
+    again,
+)
 
 
 def create_app(almanac: Almanac | None) -> Doors:

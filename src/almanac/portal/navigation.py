@@ -21,6 +21,7 @@ MENU = (
     Entry("/calendar", "Calendar"),
     Entry("/bookings", "Bookings"),
     Entry("/projects", "Projects"),
+    Entry("/notices", "Notices"),
     Entry("/tokens", "Tokens"),
     Entry("/operate", "Operate", operators=True),
 )

@@ -52,7 +52,7 @@ def test_the_keyboard_books_without_the_drawing(page: Page) -> None:
 
 
 @pytest.mark.parametrize("how", ["light", "dark", "narrow"])
-def test_calendar_and_operators_page_are_open_to_everybody(browser: Browser, portal: Portal, how: str) -> None:
+def test_calendar_notices_and_operators_page_are_open_to_everybody(browser: Browser, portal: Portal, how: str) -> None:
     look = {"color_scheme": "dark" if how == "dark" else "light"} | ({"viewport": NARROW} if how == "narrow" else {})
     with visiting(browser, portal.url, storage_state=portal.session, **look) as page:
         page.goto("/calendar")
@@ -60,10 +60,11 @@ def test_calendar_and_operators_page_are_open_to_everybody(browser: Browser, por
         seen(page, f"calendar-{how}")
         assert "\n".join(barriers(page)) == ""
         assert too_wide(page) <= 0
-        page.goto("/operate")
-        seen(page, f"operate-{how}")
-        assert "\n".join(barriers(page)) == ""
-        assert too_wide(page) <= 0
+        for path in ("/operate", "/notices"):
+            page.goto(path)
+            seen(page, f"{path.strip('/')}-{how}")
+            assert "\n".join(barriers(page)) == ""
+            assert too_wide(page) <= 0
 
 
 def next_week(page: Page) -> str:
