@@ -11,23 +11,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from playwright.sync_api import Page, expect  # noqa: E402 - the path is set before
-from tests.support.browser import chromium, visiting  # noqa: E402
+from playwright.sync_api import expect  # noqa: E402 - the path is set before
+from tests.support.browser import chromium, sign_in_by_link, visiting  # noqa: E402
 from tests.support.terminal import SIMULATED, Terminal  # noqa: E402
 
 TARGET = ROOT / "docs" / "pictures"
 SCREEN = {"width": 1100, "height": 900}
-PASSWORD = "violet cepheids pulsate"
-
-
-def sign_in(page: Page, link: str) -> None:
-    """By the link that `almanac up` printed."""
-    page.goto(link)
-    page.get_by_label("What shall we call you?").fill("Ada Lovelace")
-    page.get_by_label("Password", exact=True).fill(PASSWORD)
-    page.get_by_label("The same again").fill(PASSWORD)
-    page.get_by_role("button", name="Start").click()
-    page.wait_for_url("**/")
 
 
 def draw(terminal: Terminal) -> None:
@@ -44,7 +33,7 @@ def draw(terminal: Terminal) -> None:
         at = (week + timedelta(days=day)).replace(hour=hour, minute=0, second=0, microsecond=0)
         terminal.ask("book", profile, "--at", at.isoformat(), "--for", "3h", "--title", "Variability")
     with chromium() as browser, visiting(browser, told["url"], viewport=SCREEN, device_scale_factor=1.5) as page:
-        sign_in(page, told["browser_link"])
+        sign_in_by_link(page, told["browser_link"])
         page.get_by_role("article", name="notebook").get_by_role("button", name="Start").click()
         page.wait_for_url("**/bookings/b-*")
         expect(page.get_by_role("status")).to_contain_text("Yours until")

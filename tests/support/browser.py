@@ -16,6 +16,7 @@ AXE = ROOT / ".almanac" / "browser" / "node_modules" / "axe-core" / "axe.min.js"
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
 PATIENCE_MS = 30_000
 """How long a page may take to show what it should; machines that run tests are busy."""
+PASSWORD = "violet cepheids pulsate"
 PICTURES = os.environ.get("ALMANAC_TEST_PICTURES", "")
 """A directory for a picture of every page that a test has looked at; empty for none."""
 
@@ -48,6 +49,16 @@ def visiting(browser: Browser, url: str, **how: Any) -> Iterator[Page]:
         assert complaints == []
     finally:
         context.close()
+
+
+def sign_in_by_link(page: Page, link: str) -> None:
+    """As the first browser does, by the link that `almanac up` printed: choose a name and a password."""
+    page.goto(link)
+    page.get_by_label("What shall we call you?").fill("Ada Lovelace")
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_label("The same again").fill(PASSWORD)
+    page.get_by_role("button", name="Start").click()
+    page.wait_for_url("**/")
 
 
 def seen(page: Page, name: str) -> None:

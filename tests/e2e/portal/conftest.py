@@ -7,10 +7,8 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page
-from tests.support.browser import chromium, visiting
+from tests.support.browser import chromium, sign_in_by_link, visiting
 from tests.support.terminal import SIMULATED, Terminal
-
-PASSWORD = "violet cepheids pulsate"
 
 
 @dataclass
@@ -49,13 +47,3 @@ def page(browser: Browser, portal: Portal) -> Iterator[Page]:
     """A page of the operator's, signed in."""
     with visiting(browser, portal.url, storage_state=portal.session) as page:
         yield page
-
-
-def sign_in_by_link(page: Page, link: str) -> None:
-    """As the first browser does: choose a name and a password."""
-    page.goto(link)
-    page.get_by_label("What shall we call you?").fill("Ada Lovelace")
-    page.get_by_label("Password", exact=True).fill(PASSWORD)
-    page.get_by_label("The same again").fill(PASSWORD)
-    page.get_by_role("button", name="Start").click()
-    page.wait_for_url("**/")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from tests.e2e.portal.conftest import PASSWORD, Portal
-from tests.support.browser import NARROW, WIDE, barriers, seen, shifts, too_wide, visiting
+from tests.e2e.portal.conftest import Portal
+from tests.support.browser import NARROW, PASSWORD, WIDE, barriers, seen, shifts, too_wide, visiting
 
 pytestmark = pytest.mark.browser
 

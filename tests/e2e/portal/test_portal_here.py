@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, expect
-from tests.e2e.portal.conftest import sign_in_by_link
-from tests.support.browser import ROOT, barriers, seen, visiting
+from tests.support.browser import ROOT, barriers, seen, sign_in_by_link, visiting
 from tests.support.terminal import Terminal
 
 pytestmark = [pytest.mark.browser, pytest.mark.cluster]
