@@ -31,11 +31,11 @@ WORKERS = {
     "unit": CORES,
     "property": CORES,
     "contract": CORES,
-    "integration": min(CORES, 2),
-    "e2e": min(CORES, 2),
+    "integration": 3,
+    "e2e": 3,
     "cloud": 5,
 }
-"""Test tiers, cheapest first, and how many processes share each: real clusters want memory, clouds are mostly waited for."""
+"""Test tiers, cheapest first, and how many processes share each: clusters and clouds are partly waited for, and want memory."""
 SHARED = {"property": "worksteal", "contract": "worksteal", "cloud": "loadgroup"}
 """How processes share a tier's tests where it isn't by file: a few long ones, one file for all sites, modules and single ones."""
 
