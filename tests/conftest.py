@@ -45,8 +45,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _turn(item: pytest.Item) -> int:
-    turn = item.get_closest_marker("turn")
-    return turn.args[0] if turn else 0
+    if turn := item.get_closest_marker("turn"):
+        return int(turn.args[0])
+    return -1 if item.get_closest_marker("cluster") else 0
 
 
 SQLITE = pytest.param("sqlite", id="sqlite")

@@ -11,6 +11,8 @@ import pytest
 from tests.support import killable
 from tests.support.lab import Lab
 
+pytestmark = pytest.mark.turn(-1)
+
 MOST_POINTS = 60
 
 

@@ -19,7 +19,7 @@ from almanac.sites.local import isolation, uids
 from almanac.sites.local.cgroups import CONTROLLERS
 from almanac.spark.service import Service
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, pytest.mark.turn(-1)]
 SLIPPED = f"slipped-{os.getpid()}"
 REPOSITORY = Path(__file__).parents[3]
 AS_NOBODY = """

@@ -24,8 +24,6 @@ from almanac.core.ports import ClusterSecrets, ClusterSpec, ClusterState, Placed
 from almanac.core.resources import Flavor, Resources
 from almanac.sites.local.data import Mount
 from almanac.sites.local.site import LocalSite
-from almanac.spark.archive import ensure_archive
-from almanac.spark.runtime import find_runtime
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 HEAD, WORKER = Flavor("head", Resources(1, 2048, 1)), Flavor("worker", Resources(1, 1280, 1))
@@ -65,12 +63,10 @@ def _write_stars(directory: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory, pytestconfig):
-    cache = Path(pytestconfig.cache.mkdir("almanac-spark"))
-    found = find_runtime(cache)
+def lab(tmp_path_factory, runtime):
     top = tmp_path_factory.mktemp("spark")
     _write_stars(top / "stars")
-    lab = SparkLab(top / "state", replace(found, archive=str(ensure_archive(found, cache))))
+    lab = SparkLab(top / "state", runtime)
     try:
         lab.start(lab.spec())
         lab.ready()

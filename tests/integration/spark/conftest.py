@@ -1,4 +1,4 @@
-"""Real clusters on loopback. The class-data archive is made once per machine and kept in pytest's cache."""
+"""Real clusters on loopback."""
 
 from __future__ import annotations
 
@@ -6,15 +6,12 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import almanac
 from almanac.client.jupyter import Jupyter
-from almanac.spark.archive import ensure_archive
-from almanac.spark.runtime import Runtime, find_runtime
 from almanac.spark.trial import Trial, trial_spec
 
 DATA = Path(almanac.__file__).parent / "data"
@@ -38,18 +35,6 @@ def connect_mode() -> Iterator[None]:
         os.environ.pop("SPARK_CONNECT_MODE_ENABLED", None)  # another session's fixture may have done so
     else:
         os.environ["SPARK_CONNECT_MODE_ENABLED"] = before
-
-
-@pytest.fixture(scope="session")
-def cache(pytestconfig) -> Path:
-    named = os.environ.get("ALMANAC_CACHE")  # where set-up has made the archive already
-    return Path(named or pytestconfig.cache.mkdir("almanac-spark"))
-
-
-@pytest.fixture(scope="session")
-def runtime(cache) -> Runtime:
-    found = find_runtime(cache)
-    return replace(found, archive=str(ensure_archive(found, cache)))
 
 
 @pytest.fixture(scope="session")
