@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from abc import ABC, abstractmethod
 from datetime import datetime
 
 from almanac.factory import Almanac
@@ -66,7 +67,7 @@ class Loop:
             return False
 
 
-class Beside:
+class Beside(ABC):
     """Something that is looked after in a thread of its own, so that neither bookings nor the loop wait for it.
 
     Args:
@@ -95,9 +96,9 @@ class Beside:
         with self._app.database.write() as unit:
             unit.sites.resign(self._post, self._holder)
 
+    @abstractmethod
     def look(self, now: datetime) -> bool:
         """Do what is due. Returns whether there is more."""
-        raise NotImplementedError
 
     def _run(self) -> None:
         while not self._stop.is_set():

@@ -114,6 +114,11 @@ def projects_of(caller: Caller) -> list[str]:
     return sorted(caller.roles, key=lambda name: (name != "default", name))
 
 
+def payer(caller: Caller, asked: str) -> str | None:
+    """The project that pays: the one asked for, else the likeliest; None for who is in none."""
+    return asked or next(iter(projects_of(caller)), None)
+
+
 def new_key() -> str:
     """A key of one form."""
     return secrets.token_urlsafe(12)

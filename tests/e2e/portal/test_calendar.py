@@ -36,6 +36,7 @@ def test_a_window_is_dragged_and_booked(page: Page) -> None:
     page.goto(f"/calendar?day={next_week(page)}")
     expect(page.locator("#calendar .ec-event.mine").first).to_be_visible()
     page.goto(f"/bookings/{booked}")
+    expect(page.get_by_role("heading", name="notebook", level=1)).to_be_visible()
 
 
 def test_the_keyboard_books_without_the_drawing(page: Page) -> None:
@@ -49,6 +50,7 @@ def test_the_keyboard_books_without_the_drawing(page: Page) -> None:
     page.get_by_role("button", name="Book", exact=True).focus()
     page.keyboard.press("Enter")
     page.wait_for_url("**/bookings/b-*")
+    expect(page.get_by_role("heading", name="notebook", level=1)).to_be_visible()
 
 
 @pytest.mark.parametrize("how", ["light", "dark", "narrow"])

@@ -29,7 +29,7 @@ router = APIRouter()
 
 DAYS = 7
 MOST_SHOWN = 1000
-_SHOWN = frozenset(BookingStatus) - {BookingStatus.CANCELLED}
+_SHOWN = frozenset(BookingStatus) - {BookingStatus.CANCELLED, BookingStatus.EXPIRED}
 _MORNING = 9
 _SHORTEST = timedelta(minutes=15)
 """A gap between starts that is shorter than this isn't worth a line."""
@@ -151,7 +151,7 @@ def starts(reader: Reader, profile: ProfileView, wanted: Wanted, week: Window) -
         wanted.seats,
         week,
         wanted.site or None,
-        project=wanted.project or next(iter(booking_form.projects_of(reader.caller)), None),
+        project=booking_form.payer(reader.caller, wanted.project),
     )
     return union(
         each for found in reader.app.finder.starts(reader.caller, query, reader.now).values() for each in found

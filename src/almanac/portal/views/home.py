@@ -57,7 +57,7 @@ def show(
 ) -> HTMLResponse:
     """The page; with a refusal, which is told in the card that it is about."""
     projects = booking_form.projects_of(reader.caller)
-    payer = refused.project if refused and refused.project else (projects[0] if projects else None)
+    payer = booking_form.payer(reader.caller, refused.project if refused else "")
     starts = reader.app.starting.starts(reader.caller, booking_form.USUAL, reader.now, payer)
     return reader.page(
         "home.html",

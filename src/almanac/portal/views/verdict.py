@@ -33,7 +33,7 @@ def verdict(form: Annotated[BookForm, Query()], reader: Reading) -> HTMLResponse
 def _offer(reader: Reader, form: BookForm) -> OfferView:
     asked = form.request(reader.times)
     window = Window.lasting(asked.start or reader.now, asked.duration)
-    project = asked.project or next(iter(booking_form.projects_of(reader.caller)), None)
+    project = booking_form.payer(reader.caller, form.project)
     query = AvailabilityQuery(asked.profile, asked.duration, asked.seats, window, asked.site, 1, project)
     found = reader.app.finder.availability(reader.caller, query, reader.now)
     if found.refusal is not None:
