@@ -176,16 +176,19 @@ NEEDS = (
 
 
 VENDORED = {
-    "htmx.org/dist/htmx.min.js": "htmx.js",
-    "htmx.org/dist/ext/hx-sse.min.js": "htmx-sse.js",
-    "@event-calendar/build/dist/event-calendar.min.js": "event-calendar.js",
-    "@event-calendar/build/dist/event-calendar.min.css": "event-calendar.css",
-    "uplot/dist/uPlot.iife.min.js": "uplot.js",
-    "uplot/dist/uPlot.min.css": "uplot.css",
-    "htmx.org/LICENSE": "htmx.LICENSE",
-    "uplot/LICENSE": "uplot.LICENSE",
+    "htmx.js": ("htmx.org/dist/htmx.min.js", "htmx.org/dist/ext/hx-sse.min.js"),
+    "event-calendar.js": ("@event-calendar/build/dist/event-calendar.min.js",),
+    "event-calendar.css": ("@event-calendar/build/dist/event-calendar.min.css",),
+    "uplot.js": ("uplot/dist/uPlot.iife.min.js",),
+    "uplot.css": ("uplot/dist/uPlot.min.css",),
+    "htmx.LICENSE": ("htmx.org/LICENSE",),
+    "uplot.LICENSE": ("uplot/LICENSE",),
 }
-"""What the portal serves of the packages in `requirements/browser`, and as what."""
+"""What the portal serves, and of which files of the packages in `requirements/browser` each is made.
+
+HTMX and its extension are one file: HTMX begins as soon as its own script has run, and what a script that comes after
+it registers is missed when that one is late.
+"""
 
 
 POLICY = Path("/usr/sbin/policy-rc.d")
@@ -322,9 +325,11 @@ class Setup:
                 f"npm could not fetch the portal's browser libraries; nothing on its pages is live; see {log}."
             )
             return
-        VENDOR.mkdir(exist_ok=True)
-        for source, target in VENDORED.items():
-            shutil.copy(modules / "node_modules" / source, VENDOR / target)
+        shutil.rmtree(VENDOR, ignore_errors=True)
+        VENDOR.mkdir()
+        for target, sources in VENDORED.items():
+            texts = [(modules / "node_modules" / source).read_text() for source in sources]
+            (VENDOR / target).write_text("\n".join(texts))
 
     def _install(self, step: str, *what: str) -> None:
         uv = self._uv()
@@ -407,6 +412,7 @@ def steps(goal: str) -> list[Step]:
         return [debian]
     locked = (*here, LOCK.read_text())
     project = (*locked, (ROOT / "pyproject.toml").read_text())
+    browser_lock = (BROWSER / "package-lock.json").read_text()
     java = (*locked, JAVA_LOCK.read_text(), shutil.which("java") or "", os.environ.get("JAVA_HOME", ""))
     return [
         debian,
@@ -415,7 +421,7 @@ def steps(goal: str) -> list[Step]:
         Step("java", "Java", ("debian", "packages"), java),
         Step("project", "Almanac itself", ("packages",), project),
         Step("archive", "Spark's class-data archive", ("java", "project"), java),
-        Step("browser", "browser libraries", ("debian",), (str(ROOT), (BROWSER / "package-lock.json").read_text())),
+        Step("browser", "browser libraries", ("debian",), (str(ROOT), browser_lock, repr(VENDORED))),
     ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 from tests.e2e.portal.conftest import Portal
 from tests.support.browser import NARROW, PASSWORD, WIDE, barriers, seen, shifts, too_wide, visiting
 
@@ -58,6 +58,24 @@ def test_the_home_page_follows_what_is_mine(page: Page, portal: Portal) -> None:
     expect(mine).to_contain_text("Yours until")
     portal.terminal("release", booked)
     expect(mine).to_be_hidden()
+
+
+def test_the_home_page_follows_though_its_other_scripts_are_late(page: Page, portal: Portal) -> None:
+    late: list[Route] = []
+
+    def hold(route: Route) -> None:
+        late.append(route)
+
+    page.route(lambda url: "/static/" in url and ".js" in url and "/htmx.js" not in url, hold)
+    page.goto("/", wait_until="commit")
+    page.wait_for_function("'htmx' in window")
+    page.evaluate("new Promise(done => setTimeout(done))")  # what HTMX put off until its script had run has run
+    assert late
+    for route in late:
+        route.continue_()
+    booked = portal.terminal.ask("book", "notebook", "--for", "1h", "--title", "Miras")["id"]
+    expect(page.get_by_role("article", name="Miras")).to_be_visible()
+    portal.terminal("release", booked)
 
 
 def test_a_refusal_is_told_in_place_and_its_offers_work(page: Page, portal: Portal) -> None:
