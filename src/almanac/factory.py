@@ -215,7 +215,7 @@ def compose(
         addresses=Addresses(database, vault),
         routes=Routes(database, vault, accounts, sessions),
         warm=warm,
-        health=Healthcheck(database),
+        health=Healthcheck(database, metrics=monitoring.trouble),
         reconciler=Reconciler(database, catalogue, vault, duties, hands(wake.set), clock),
         clock=clock,
         wake=wake,
@@ -230,7 +230,8 @@ def compose(
 
 def fronted(app: Almanac, door: Door) -> Almanac:
     """The same Almanac behind a front door, whose addresses people are given instead of loopback's."""
-    access, health = app.access.through(door.addresses), Healthcheck(app.database, door)
+    access = app.access.through(door.addresses)
+    health = Healthcheck(app.database, door, app.monitoring.trouble)
     return replace(app, access=access, health=health, door=door)
 
 

@@ -59,6 +59,12 @@ class FrontDoor(Out):
     trouble: str = Field(description="Why it is shut; empty while it is open.")
 
 
+class Collecting(Out):
+    """What collects live metrics."""
+
+    trouble: str = Field(description="Why numbers are missing; empty while none are. Bookings go on.")
+
+
 class Health(Out):
     """Whether Almanac is up."""
 
@@ -67,6 +73,7 @@ class Health(Out):
     loop: Loop
     mail: Mail
     door: FrontDoor | None = Field(default=None, description="null where no front door is configured.")
+    metrics: Collecting | None = Field(default=None, description="null where none are collected.")
 
 
 # --- people, projects, tokens, ledger -------------------------------------------------------------------------------

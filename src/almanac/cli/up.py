@@ -308,7 +308,8 @@ def status(json: Json = False) -> None:
         person = client.me().person if client.signed_in else None
         url = client.url
     if json:
-        server = {"url": url, "version": health.version, "loop": health.loop, "mail": health.mail, "door": health.door}
+        told = {name: getattr(health, name) for name in ("version", "loop", "mail", "door", "metrics")}
+        server = {"url": url, **told}
         output.as_json({"server": server, "person": person, "sites": list(sites), "bookings": list(mine)})
         return
     output.facts(
@@ -317,6 +318,7 @@ def status(json: Json = False) -> None:
             ("Loop", _loop_state(health)),
             ("Mail", _mail_state(health)),
             *([("Front door", health.door["trouble"] or health.door["url"])] if health.door else []),
+            ("Metrics", (health.metrics or {}).get("trouble")),
             ("You", person or f"not signed in: almanac login {url}"),
             *((f"Site {s.name}", s.trouble or ("drained" if s.drained else "open")) for s in sites),
         ]

@@ -45,6 +45,7 @@ class Health:
 
     Attributes:
         door: ``url`` and ``trouble`` (empty while it is open) of its front door; None if it has none.
+        metrics: ``trouble`` of what collects live metrics (empty while none are missing); None if nothing does.
     """
 
     status: str
@@ -52,6 +53,7 @@ class Health:
     loop: Mapping[str, Any]
     mail: Mapping[str, Any] = field(default_factory=dict)
     door: Mapping[str, Any] | None = None
+    metrics: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)

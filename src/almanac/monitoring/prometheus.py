@@ -21,6 +21,7 @@ from almanac.monitoring.promql import BadQuery
 from almanac.monitoring.rules import rules
 
 QUERY_SECONDS = 10
+_LOOK_S = 5
 MOST_SAMPLES = 10_000_000
 MOST_AT_ONCE = 8
 _USER = "almanac"
@@ -53,7 +54,7 @@ class Prometheus:
         self._http = httpx2.Client(
             auth=httpx2.BasicAuth(_USER, self._password), timeout=QUERY_SECONDS + 5, trust_env=False
         )
-        self.daemon = Daemon("prometheus", "prometheus", self._arguments, self._write, log_file)
+        self.daemon = Daemon("prometheus", "prometheus", self._arguments, self._write, log_file, self._ready)
 
     def start(self) -> None:
         """Run it, and go on running it."""
@@ -72,14 +73,16 @@ class Prometheus:
     def until_ready(self, seconds: float = 15) -> bool:
         """Wait until it answers; whether it does."""
         until = time.monotonic() + seconds
-        while time.monotonic() < until:
-            try:
-                if self._http.get(f"{self.daemon.url}/-/ready").status_code == 200:
-                    return True
-            except (SiteTrouble, httpx2.HTTPError):
-                pass
+        while self.trouble and time.monotonic() < until:
             time.sleep(0.05)
-        return False
+        return not self.trouble
+
+    def _ready(self, port: int) -> bool:
+        """Whether it has read what it kept and takes questions."""
+        try:
+            return self._http.get(f"http://{LOOPBACK}:{port}/-/ready", timeout=_LOOK_S).status_code == 200
+        except httpx2.HTTPError:
+            return False
 
     def ask(self, path: str, parameters: Mapping[str, str | Sequence[str]]) -> Any:  # noqa: ANN401 - JSON
         """The ``data`` of an answer of its HTTP interface.

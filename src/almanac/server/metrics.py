@@ -33,11 +33,13 @@ def collecting(app: Almanac, settings: Settings, url: str, files: StateFiles) ->
     prometheus = Prometheus(directory, collection, logs / "prometheus.log", app.monitoring.token)
     exporter = node_exporter(logs / "node-exporter.log")
     machines: dict[str, Callable[[], str]] = {}
+    programs = [prometheus.daemon]
     if settings.local.enabled:
         machines[settings.local.name] = lambda: exporter.url
-        exporter.start()
-    prometheus.start()
-    app.monitoring.use(prometheus, machines)
+        programs.append(exporter)
+    for program in programs:
+        program.start()
+    app.monitoring.use(prometheus, machines, programs)
     try:
         yield
     finally:

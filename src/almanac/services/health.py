@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -41,6 +42,13 @@ class DoorView:
 
 
 @dataclass(frozen=True, slots=True)
+class MetricsHealth:
+    """What collects live metrics in the process that is asked: why numbers are missing; empty: none are."""
+
+    trouble: str
+
+
+@dataclass(frozen=True, slots=True)
 class Health:
     """What ``/health`` tells."""
 
@@ -49,14 +57,40 @@ class Health:
     loop: LoopView
     mail: MailView
     door: DoorView | None = None
+    metrics: MetricsHealth | None = None
+
+    @property
+    def troubles(self) -> tuple[str, ...]:
+        """What an operator should know of Almanac itself, each with what it means for people."""
+        return tuple(self._troubles())
+
+    def _troubles(self) -> Iterator[str]:
+        if not self.loop.alive:
+            seen = f"since {self.loop.beat_at:%Y-%m-%d %H:%M} UTC" if self.loop.beat_at else "yet"
+            yield f"The loop hasn't been seen {seen}: clusters are neither built nor ended."
+        if self.door and self.door.trouble:
+            yield self.door.trouble
+        if self.metrics and self.metrics.trouble:
+            yield self.metrics.trouble
+        if self.mail.trouble:
+            yield f"{self.mail.trouble} Waiting: {self.mail.waiting}; nothing is lost."
 
 
 class Healthcheck:
-    """Looks at the database, and by it at the loop; and at this process's front door."""
+    """Looks at the database, and by it at the loop; and at this process's front door and metrics.
 
-    def __init__(self, database: Database, door: Door | None = None) -> None:
+    Args:
+        database: migrated.
+        door: the front door; None when there is none.
+        metrics: tells why numbers are missing; None when nothing is collected.
+    """
+
+    def __init__(
+        self, database: Database, door: Door | None = None, metrics: Callable[[], str | None] = lambda: None
+    ) -> None:
         self._database = database
         self._door = door
+        self._metrics = metrics
 
     def check(self, now: datetime) -> Health:
         """The health as of now.
@@ -69,4 +103,6 @@ class Healthcheck:
             outbox = unit.notices.outbox()
         alive = beat_at is not None and now - beat_at < SILENT_AFTER
         door = DoorView(self._door.addresses.url, self._door.trouble) if self._door else None
-        return Health("ok", VERSION, LoopView(alive, beat_at), MailView(outbox.waiting, outbox.trouble), door)
+        missing = self._metrics()
+        metrics = None if missing is None else MetricsHealth(missing)
+        return Health("ok", VERSION, LoopView(alive, beat_at), MailView(outbox.waiting, outbox.trouble), door, metrics)

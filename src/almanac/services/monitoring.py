@@ -34,6 +34,14 @@ class Metrics(Protocol):
         """The data of an answer; see ``monitoring.prometheus.Prometheus.ask``."""
 
 
+class Supervised(Protocol):
+    """A program on which metrics depend."""
+
+    @property
+    def trouble(self) -> str:
+        """Why it can't be used now, in a sentence; empty when it can."""
+
+
 class TargetTrouble(AlmanacError):
     """A target tells no numbers now."""
 
@@ -54,17 +62,28 @@ class Monitoring:
         self._health = Healthcheck(database)
         self._reader = Reader()
         self._metrics: Metrics | None = None
+        self._programs: Sequence[Supervised] = ()
         self._machines: Mapping[str, Callable[[], str]] = {}
         self.token = secrets.token_urlsafe(32)
 
-    def use(self, metrics: Metrics, machines: Mapping[str, Callable[[], str]]) -> None:
+    def use(
+        self, metrics: Metrics, machines: Mapping[str, Callable[[], str]], programs: Sequence[Supervised] = ()
+    ) -> None:
         """Ask this Prometheus from now on.
 
         Args:
             metrics: it.
             machines: site -> where the node exporter is of the machine that its clusters run on.
+            programs: without which numbers are missing.
         """
-        self._metrics, self._machines = metrics, machines
+        self._metrics, self._machines, self._programs = metrics, machines, programs
+
+    def trouble(self) -> str | None:
+        """Why numbers are missing now, in sentences; empty when none are, None when nothing is collected."""
+        if self._metrics is None:
+            return None
+        troubles = [trouble for program in self._programs if (trouble := program.trouble)]
+        return " ".join((*troubles, "Bookings go on; live metrics come back with it.")) if troubles else ""
 
     def close(self) -> None:
         """Close connections."""

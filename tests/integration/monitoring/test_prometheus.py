@@ -70,7 +70,7 @@ def test_what_isnt_installed_is_said(tmp_path):
 def test_a_program_that_ends_at_once_is_said(tmp_path):
     daemon = Daemon("false", "coreutils", lambda _: (), lambda: None, tmp_path / "log")
     daemon.start()
-    until(lambda: "ended (1)" in daemon.trouble)
+    until(lambda: "ended with status 1" in daemon.trouble)
     daemon.stop()
 
 

@@ -28,7 +28,8 @@ class DrainForm(BaseModel):
 def operate(reader: Reading) -> HTMLResponse:
     """Everything that an operator answers for."""
     overview = reader.app.overseeing.overview(reader.caller, reader.now)
-    return reader.page("operate.html", overview=overview, words=WORDS, parts=parts)
+    troubles = reader.app.health.check(reader.now).troubles
+    return reader.page("operate.html", overview=overview, troubles=troubles, words=WORDS, parts=parts)
 
 
 @router.post("/sites/{site}/drain")
