@@ -168,6 +168,7 @@ class ProfilePlan(Out):
     failed: bool = Field(description="The forecast failed: only bookings and the floor count.")
     sentences: list[str]
     short: bool
+    lacks: list[str] = Field(description="Of the sentences, those that say what is short, when and why.")
     cost: float | None
     coming: Coming
     past: Past | None

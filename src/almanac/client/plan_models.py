@@ -72,6 +72,7 @@ class ProfilePlan:
     short: bool
     cost: float | None
     coming: Coming
+    lacks: tuple[str, ...] = ()
     past: Past | None = None
     places: tuple[Place, ...] = ()
     score: Mapping[str, Any] | None = None

@@ -99,18 +99,24 @@ def _reason(problem: Problem, terms: tuple[SiteTerms, ...], slots: Ints, step: i
 
 def _length(seconds: float) -> str:
     hours, minutes = divmod(round(seconds / 60), 60)
+    if not hours and not minutes:
+        return "a moment's"
     return f"{hours} h" if not minutes else f"{minutes} min" if not hours else f"{hours} h {minutes} min"
 
 
 def sentences(plan: Plan) -> tuple[str, ...]:
-    """A plan in words, one line for each thing to buy, to return or to lack."""
+    """A plan in words, one line for each thing to lack, to buy or to return."""
     bought = (sentence(lease) for lease in plan.buy)
     returned = (
         f"Give back {_slots(each.slots)} of {each.lease} at {each.site} from {each.at:%Y-%m-%d %H:%M} UTC."
         for each in plan.give_back
     )
-    short = (_shortage(each) for each in plan.shortages)
-    return (*short, *bought, *returned)
+    return (*lacks(plan), *bought, *returned)
+
+
+def lacks(plan: Plan) -> tuple[str, ...]:
+    """What is short, when and why, one line for each."""
+    return tuple(_shortage(each) for each in plan.shortages)
 
 
 def sentence(lease: Lease) -> str:

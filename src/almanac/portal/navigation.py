@@ -24,6 +24,7 @@ MENU = (
     Entry("/notices", "Notices"),
     Entry("/tokens", "Tokens"),
     Entry("/operate", "Operate", operators=True),
+    Entry("/capacity", "Capacity", operators=True),
 )
 
 

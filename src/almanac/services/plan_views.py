@@ -101,6 +101,7 @@ class PlanView:
         failed: whether the forecast failed, so that only bookings and the floor count.
         sentences: what is bought, why, and what is short.
         short: whether something that is wanted can't be had.
+        lacks: of the sentences, those that say what, when and why.
         cost: of what is held in the coming hours, in the operator's unit; None without a plan.
         places: to be held beside bookings, by start.
     """
@@ -113,6 +114,7 @@ class PlanView:
     short: bool
     cost: float | None
     coming: Coming
+    lacks: Sequence[str] = ()
     past: Past | None = None
     places: Sequence[Place] = ()
     score: Quality | None = None
@@ -146,6 +148,7 @@ def plan_view(profile: str, made_at: datetime, basis: str, facts: Mapping[str, A
         basis=basis,
         sentences=facts["sentences"],
         short=facts["short"],
+        lacks=facts.get("lacks", ()),
         cost=facts["cost"],
         coming=coming,
         score=None if score is None else Quality(**score),

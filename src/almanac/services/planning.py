@@ -21,7 +21,7 @@ from almanac.core.demand_hours import floor_hour
 from almanac.core.errors import AlmanacError, NotOffered
 from almanac.core.plan import HOUR, Held, Ints, Plan, Problem, SiteTerms
 from almanac.core.plan_places import Place, carried
-from almanac.core.plan_reasons import sentences
+from almanac.core.plan_reasons import lacks, sentences
 from almanac.core.windows import Window
 from almanac.planning.planner import plan as best
 from almanac.planning.solver import Unsolved
@@ -89,6 +89,7 @@ class Outcome:
             "held": [] if self.plan is None else self.plan.held().tolist(),
             "cost": None if self.plan is None else round(self.plan.cost, 4),
             "sentences": [] if self.plan is None else list(sentences(self.plan)),
+            "lacks": [] if self.plan is None else list(lacks(self.plan)),
             "short": self.plan is not None and not self.plan.met,
             "saved": self.saved,
             "score": None

@@ -14,22 +14,12 @@ from almanac.services.kept_dials import KeptDials
 from almanac.services.plan_desk import PlanDesk
 
 HOUR = timedelta(hours=1)
-WEEKS = 4
 
 
 def ask(world: World, method: str, path: str, status: int = 200, **options: object):
     answer = world.call("operator", method, path, **options)
     assert answer.status_code == status, answer.text
     return answer.json() if answer.content else None
-
-
-def lunches(world: World, people: int = 3) -> None:
-    """Weeks in which so many came from 12 to 15."""
-    start = START - WEEKS * 168 * HOUR
-    walk_in = [people if (start + h * HOUR).hour in {12, 13, 14} else 0 for h in range(WEEKS * 168)]
-    walk_in[:5] = [None] * 5
-    body = {"profile": PROFILE, "start": start.isoformat(), "walk_in": walk_in}
-    assert ask(world, "PUT", "/demand/lunches", json=body)["profile"] == PROFILE
 
 
 def planned(world: World):
@@ -39,7 +29,7 @@ def planned(world: World):
 
 
 def test_the_plan_tells_what_is_held_and_why(world):
-    lunches(world)
+    world.lunches()
     plan = planned(world)
     coming = plan["coming"]
     assert plan["profile"] == PROFILE
@@ -54,7 +44,7 @@ def test_the_plan_tells_what_is_held_and_why(world):
 
 
 def test_the_past_week_stands_beside_the_coming_one(world):
-    lunches(world)
+    world.lunches()
     planned(world)
     for _ in range(13):
         world.app.history.record(world.clock())
@@ -69,7 +59,7 @@ def test_the_past_week_stands_beside_the_coming_one(world):
 
 
 def test_other_dials_are_tried_and_nothing_changes(world):
-    lunches(world)
+    world.lunches()
     before = planned(world)
     tried = ask(world, "POST", "/plan/what-if", json={"floor": {PROFILE: 2}, "missing": 5})
     assert min(tried["plans"][0]["coming"]["demand"]) == 2
@@ -82,7 +72,7 @@ def test_other_dials_are_tried_and_nothing_changes(world):
 
 
 def test_dials_that_are_turned_count_outlive_a_restart_and_are_told(world):
-    lunches(world)
+    world.lunches()
     terms = [{"start": "2027-03-20T00:00:00Z", "end": "2027-04-01T00:00:00Z", "kind": "easter", "factor": 0.2}]
     turned = ask(world, "PUT", "/plan/dials", json={"floor": {PROFILE: 1}, "zone": "Europe/Madrid", "terms": terms})
     assert (turned["turned_by"], turned["dials"]["zone"]) == ("admin", "Europe/Madrid")
@@ -103,7 +93,7 @@ def test_turning_a_dial_to_what_it_is_changes_nothing(world):
 
 
 def test_a_new_plan_follows_at_the_next_look(world):
-    lunches(world)
+    world.lunches()
     assert world.app.planning.look(world.clock())
     assert not world.app.planning.look(world.clock())
     ask(world, "PUT", "/plan/dials", json={"floor": {PROFILE: 1}})
@@ -131,7 +121,7 @@ def test_where_nothing_is_held_dials_can_be_tried_but_not_turned(world):
     dials = KeptDials(world.app.database, Dials(), world.app.catalogue.profile)
     desk = PlanDesk(world.app.database, world.app.planning, world.app.history, dials, enabled=False)
     world.http.app.state.almanac = replace(world.app, plan_desk=desk, planning=None)
-    lunches(world)
+    world.lunches()
     assert not ask(world, "GET", "/plan")["enabled"]
     assert ask(world, "POST", "/plan/what-if", json={"missing": 5})["plans"]
     refused = ask(world, "PUT", "/plan/dials", 409, json={"missing": 5})["error"]
@@ -139,7 +129,7 @@ def test_where_nothing_is_held_dials_can_be_tried_but_not_turned(world):
 
 
 def test_sources_of_demand_are_listed_and_forgotten(world):
-    lunches(world)
+    world.lunches()
     world.app.history.record(world.clock())
     assert [each["source"] for each in ask(world, "GET", "/demand")] == ["almanac", "lunches"]
     ask(world, "DELETE", "/demand/lunches", 204)

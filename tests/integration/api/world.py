@@ -98,6 +98,16 @@ class World:
         request = WaitRequest(PROFILE, timedelta(hours=1), within, **more)
         return self.app.waiting.wait(self.caller(role), request, self.clock())
 
+    def lunches(self, people: int = 3, weeks: int = 4) -> None:
+        """Let forecasts know of weeks in which so many came from 12 to 15."""
+        hour = timedelta(hours=1)
+        hours = weeks * 168
+        start = START - hours * hour
+        walk_in = [people if (start + number * hour).hour in {12, 13, 14} else 0 for number in range(hours)]
+        walk_in[:5] = [None] * 5
+        body = {"profile": PROFILE, "start": start.isoformat(), "walk_in": walk_in}
+        assert self.call("operator", "PUT", "/demand/lunches", json=body).is_success
+
     def until_ready(self, booking: str) -> None:
         """Let the loop work and time pass until the booking is ready."""
         operator = self.caller("operator")
