@@ -93,6 +93,21 @@ _SHIFTS = """() => new Promise((done) => {
 })"""
 
 
+def painted(page: Page) -> float:
+    """Milliseconds until the largest thing on the page was painted, from the moment that its address was asked for."""
+    page.wait_for_load_state("load")
+    return float(page.evaluate(_LARGEST))
+
+
+_LARGEST = """() => new Promise((done) => {
+  new PerformanceObserver((list) => {
+    const last = list.getEntries().at(-1).startTime;
+    clearTimeout(window.painted);
+    window.painted = setTimeout(() => done(last), 300);
+  }).observe({type: "largest-contentful-paint", buffered: true});
+})"""
+
+
 def too_wide(page: Page) -> int:
     """Pixels by which the page is wider than its window; nobody likes to scroll sideways."""
     return int(page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))

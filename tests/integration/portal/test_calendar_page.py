@@ -19,7 +19,7 @@ def test_a_week_shows_what_is_free_and_what_is_mine(ada):
     made = ada.world.book()
     page = ada.see("/calendar?profile=spark-small&lasts_s=3600").text
     events = drawn(page)["events"]
-    [mine] = [event for event in events if event.get("id") == made.id]
+    [mine] = [event for event in events if event.get("extendedProps") == {"to": f"/bookings/{made.id}"}]
     assert mine["start"] == f"{made.start:%Y-%m-%dT%H:%M}"
     assert "mine" in mine["classNames"]
     assert any(event.get("display") == "background" for event in events)
@@ -34,6 +34,23 @@ def test_what_the_list_offers_can_be_booked(ada):
     form = ada.form(offered[0], "/book")
     assert (form.fields["profile"], form.fields["seats"], form.fields["lasts_s"]) == ("spark-class", "2", "3600")
     assert ada.send(form).status_code == 303
+
+
+def test_of_a_full_day_a_few_are_told_with_mine_first_and_all_when_asked(ada):
+    for role, count in (("member", 12), ("owner", 2)):
+        for number in range(count):
+            ada.world.book(role, profile="notebook", hours_ahead=26, title=f"{role} {number}")
+    day = f"{START + timedelta(days=1):%Y-%m-%d}"
+    page = ada.see("/calendar").text
+    events = drawn(page)["events"]
+    assert sum("mine" in event.get("classNames", []) for event in events) == 2
+    assert sum("theirs" in event.get("classNames", []) for event in events) == 1
+    assert {event["title"] for event in events if event.get("extendedProps") == {"to": f"#day-{day}"}} == {"11 more"}
+    assert page.count('<a href="/bookings/b-') == 10
+    assert page.count(">owner ") == 2
+    [rest] = [unescape(path) for path in re.findall(r'href="([^"]+)">4 more<', page)]
+    assert rest.endswith(f"#day-{day}")
+    assert ada.see(rest.partition("#")[0]).text.count('<a href="/bookings/b-') == 14
 
 
 def test_other_projects_are_not_seen(ada):

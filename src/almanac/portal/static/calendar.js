@@ -9,11 +9,17 @@
   const written = (at) =>
     `${at.getFullYear()}-${pad(at.getMonth() + 1)}-${pad(at.getDate())}T${pad(at.getHours())}:${pad(at.getMinutes())}`;
 
+  const MINUTE_MS = 60000;
+  const opened = Date.now();
+  const now = () => new Date(new Date(shown.now).getTime() + Date.now() - opened);
+
+  // What is chosen across the present moment begins now: the form takes an empty start for that.
   const book = (start, end) => {
     const [path, query] = target.dataset.book.split("?");
     const asked = new URLSearchParams(query);
-    asked.set("start", written(start));
-    if (end) asked.set("lasts_s", String(Math.round((end - start) / 1000)));
+    const begun = start < now() && now() < end;
+    asked.set("start", begun ? "" : written(start));
+    if (end) asked.set("lasts_s", String(60 * Math.max(1, Math.floor((end - (begun ? now() : start)) / MINUTE_MS))));
     location.assign(`${path}?${asked}`);
   };
 
@@ -27,8 +33,6 @@
     scroller.setAttribute("aria-label", "The week, drawn; the list below tells the same");
   };
 
-  target.hidden = false;
-  document.querySelector(".drag-help").hidden = false;
   EventCalendar.create(target, {
     view: narrow ? "timeGridDay" : "timeGridWeek",
     date: shown.now >= shown.monday && narrow ? shown.now.slice(0, 10) : shown.monday,
@@ -54,7 +58,7 @@
     select: (info) => book(info.start, info.end),
     dateClick: (info) => book(info.date, null),
     eventClick: (info) => {
-      if (info.event.display !== "background") location.assign(`/bookings/${info.event.id}`);
+      if (info.event.display !== "background") location.assign(info.event.extendedProps.to);
     },
   });
 })();

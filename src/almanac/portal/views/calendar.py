@@ -18,7 +18,7 @@ from almanac.core.capacity import StartRange
 from almanac.core.errors import AlmanacError, BadRequest
 from almanac.core.local_time import settle
 from almanac.core.windows import Window
-from almanac.portal import booking_form
+from almanac.portal import booking_form, lanes
 from almanac.portal.local_times import LocalTimes
 from almanac.portal.reader import Reader, Reading
 from almanac.portal.timeline import WORDS
@@ -29,6 +29,8 @@ router = APIRouter()
 
 DAYS = 7
 MOST_SHOWN = 1000
+MOST_LISTED = 10
+"""Bookings of a day that its list tells unless it is asked for all of them."""
 _SHOWN = frozenset(BookingStatus) - {BookingStatus.CANCELLED, BookingStatus.EXPIRED}
 _MORNING = 9
 _SHORTEST = timedelta(minutes=15)
@@ -42,6 +44,7 @@ class Wanted(BaseModel):
         profile: empty for the first that is offered.
         site: empty for all.
         day: a day of the week to show; empty for today.
+        whole: a day whose list is to tell all its bookings.
     """
 
     profile: Annotated[str, Field(max_length=40)] = ""
@@ -50,6 +53,7 @@ class Wanted(BaseModel):
     lasts_s: Annotated[int, Field(ge=60, le=fields.YEAR_S)] = int(booking_form.USUAL.total_seconds())
     project: Annotated[str, Field(max_length=40)] = ""
     day: Annotated[str, Field(max_length=10)] = ""
+    whole: Annotated[str, Field(max_length=10)] = ""
 
     @property
     def lasts(self) -> timedelta:
@@ -75,12 +79,19 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """A day as the list below the calendar tells it."""
+    """A day as the list below the calendar tells it.
 
+    Attributes:
+        name: as addresses have it, such as ``2027-03-01``.
+        more: how many bookings it has besides those that are told.
+    """
+
+    name: str
     start: datetime
     end: datetime
     lines: tuple[Line, ...]
     bookings: tuple[BookingView, ...]
+    more: int
 
 
 @router.get("/calendar")
@@ -113,7 +124,7 @@ def calendar(wanted: Asked, reader: Reading) -> HTMLResponse:
         monday=monday,
         earlier=monday - timedelta(days=DAYS),
         later=monday + timedelta(days=DAYS),
-        days=[day_of(start, end, free, booked, reader.times) for start, end in pairwise(marks)],
+        days=[day_of(reader, Window(*each), free, booked, wanted.whole) for each in pairwise(marks)],
         shown=shown(reader, marks, free, booked),
         most=MOST_SHOWN if len(booked) == MOST_SHOWN else None,
         told=booking_form.told(error, reader.times) if error else None,
@@ -175,13 +186,20 @@ def bookings(reader: Reader, wanted: Wanted, week: Window) -> list[BookingView]:
     return reader.app.bookings.list(reader.caller, asked, reader.now)[0]
 
 
-def day_of(
-    start: datetime, end: datetime, free: Sequence[StartRange], booked: Sequence[BookingView], times: LocalTimes
-) -> Day:
+def day_of(reader: Reader, day: Window, free: Sequence[StartRange], booked: Sequence[BookingView], whole: str) -> Day:
     """What of a week is in a day; what is over isn't free."""
-    cut = (StartRange(max(each.first, start, times.now), min(each.last, end)) for each in free)
-    lines = tuple(line_of(each, start, end, times) for each in cut if each.last - each.first >= _SHORTEST)
-    return Day(start, end, lines, tuple(each for each in booked if each.start < end and start < each.end))
+    times = reader.times
+    cut = (StartRange(max(each.first, day.start, times.now), min(each.last, day.end)) for each in free)
+    lines = tuple(line_of(each, day.start, day.end, times) for each in cut if each.last - each.first >= _SHORTEST)
+    name = times.field(day.start)[:10]
+    found = [each for each in booked if each.start < day.end and day.start < each.end]
+    listed = found if name == whole else sorted(mine_first(reader, found)[:MOST_LISTED], key=lambda one: one.start)
+    return Day(name, day.start, day.end, lines, tuple(listed), len(found) - len(listed))
+
+
+def mine_first(reader: Reader, booked: Iterable[BookingView]) -> list[BookingView]:
+    """The person's own before the others, each by start."""
+    return sorted(booked, key=lambda one: (one.owner != reader.caller.person, one.start))
 
 
 def line_of(free: StartRange, start: datetime, end: datetime, times: LocalTimes) -> Line:
@@ -203,14 +221,29 @@ def shown(
         for each in free
         if each.last > each.first
     ]
+    beside, left = lanes.laid_out(mine_first(reader, booked))
     events = [
         {
-            "id": each.id,
             "start": times.field(each.start),
             "end": times.field(each.end),
             "title": f"{each.title or each.profile}, {each.owner}",
             "classNames": ["mine" if each.owner == reader.caller.person else "theirs", each.status.value],
+            "extendedProps": {"to": f"/bookings/{each.id}"},
         }
-        for each in booked
+        for each in beside
     ]
-    return {"events": [*backgrounds, *events], "monday": times.field(marks[0])[:10], "now": times.field(reader.now)}
+    more = [
+        {
+            "start": times.field(each.start),
+            "end": times.field(each.end),
+            "title": f"{each.count} more",
+            "classNames": ["more"],
+            "extendedProps": {"to": f"#day-{times.field(each.start)[:10]}"},
+        }
+        for each in lanes.bundles(left, marks)
+    ]
+    return {
+        "events": [*backgrounds, *events, *more],
+        "monday": times.field(marks[0])[:10],
+        "now": times.field(reader.now),
+    }
