@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import sys
 import tempfile
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+import numpy as np  # noqa: E402 - the path is set before
 from playwright.sync_api import expect  # noqa: E402 - the path is set before
 from tests.support.browser import chromium, sign_in_by_link, visiting  # noqa: E402
 from tests.support.terminal import SIMULATED, Terminal  # noqa: E402
@@ -52,16 +55,56 @@ def draw(terminal: Terminal) -> None:
         page.screenshot(path=TARGET / "portal-booking.png")
 
 
+def draw_capacity(terminal: Terminal) -> None:
+    """The page of capacity, of a plan that follows seven weeks of working days, while another floor is tried."""
+    told = terminal.ask("up", "--port", "0")
+    terminal.ask("admin", "demand", "import", working_days(terminal.home / "days.csv"), "--profile", "spark-small")
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).replace(hour=9, minute=0, second=0, microsecond=0)
+    for day in (0, 1):
+        at = (tomorrow + timedelta(days=day)).isoformat()
+        for _ in range(2):
+            terminal.ask("book", "spark-small", "--at", at, "--for", "5h", "--title", "Course")
+    while not terminal.ask("plan")["plans"]:
+        time.sleep(1)
+    with chromium() as browser, visiting(browser, told["url"], viewport=SCREEN, device_scale_factor=1.5) as page:
+        sign_in_by_link(page, told["browser_link"])
+        page.goto("/capacity?profile=spark-small&days=7")
+        page.get_by_label("Floor of spark-small").fill("2")
+        page.get_by_role("button", name="Try").click()
+        expect(page.get_by_role("region", name="What these dials would hold")).to_be_visible()
+        expect(page.locator("#plot canvas")).to_be_visible()
+        page.evaluate("window.scrollTo(0, 0)")
+        page.screenshot(path=TARGET / "portal-capacity.png")
+
+
+def working_days(file: Path) -> Path:
+    """A file of hourly demand: some people in working hours, more on Tuesdays, chance drawn with a seed."""
+    chance = np.random.default_rng(7)
+    present = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    lines = ["hour,demand"]
+    for back in range(7 * 168, 0, -1):
+        at = present - timedelta(hours=back)
+        busy = at.weekday() < 5 and 8 <= at.hour < 18
+        mean = (3.0 + 2.5 * (at.weekday() == 1)) * math.sin(math.pi * (at.hour - 7) / 11) if busy else 0.1
+        lines.append(f"{at.isoformat()},{chance.poisson(mean)}")
+    file.write_text("\n".join(lines))
+    return file
+
+
 def main() -> None:
     """Draw them."""
     if not shutil.which("chromium"):
         sys.exit("There is no chromium: apt-get install chromium")
     with tempfile.TemporaryDirectory(prefix="almanac-pictures-") as directory:
-        terminal = Terminal(Path(directory), SIMULATED | {"ALMANAC_SIMULATED__NAME": "observatory"})
-        try:
-            draw(terminal)
-        finally:
-            terminal("down", "--release")
+        small = SIMULATED | {"ALMANAC_SIMULATED__NAME": "observatory"}
+        large = small | {"ALMANAC_SIMULATED__HOSTS": "8", "ALMANAC_PLANNING__ENABLED": "true"}
+        for name, settings, drawn in (("small", small, draw), ("large", large, draw_capacity)):
+            terminal = Terminal(Path(directory) / name, settings)
+            terminal.home.mkdir()
+            try:
+                drawn(terminal)
+            finally:
+                terminal("down", "--release")
 
 
 if __name__ == "__main__":

@@ -53,6 +53,11 @@ def test_the_cheaper_site_first_and_the_rest_at_the_other():
     assert found.slots.tolist() == [[10, 10], [2, 2]]
 
 
+def test_a_moments_notice_is_no_notice_of_nothing():
+    found = plan(problem([2, 2], (replace(CLOUD, lead_time=timedelta(seconds=7)),)))
+    assert sentences(found)[0].endswith("the forecast lacks up to 2 slots: cloud wants a moment's notice.")
+
+
 def test_what_a_site_can_no_longer_deliver_in_time_is_short_and_said():
     found = plan(problem([2, 2, 2, 2], (replace(CLOUD, lead_time=90 * timedelta(minutes=1)),)))
     assert found.slots.tolist() == [[0, 0, 2, 2]]
