@@ -35,7 +35,7 @@ def draw(terminal: Terminal) -> None:
     ):
         at = (week + timedelta(days=day)).replace(hour=hour, minute=0, second=0, microsecond=0)
         terminal.ask("book", profile, "--at", at.isoformat(), "--for", "3h", "--title", "Variability")
-    with chromium() as browser, visiting(browser, told["url"], viewport=SCREEN, device_scale_factor=1.5) as page:
+    with chromium() as browser, visiting(browser, told["entrance"], viewport=SCREEN, device_scale_factor=1.5) as page:
         sign_in_by_link(page, told["browser_link"])
         page.get_by_role("article", name="notebook").get_by_role("button", name="Start").click()
         page.wait_for_url("**/bookings/b-*")

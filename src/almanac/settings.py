@@ -174,9 +174,10 @@ class DoorSettings(BaseModel):
     """The front door; see docs/explanation/front-door.md.
 
     Attributes:
-        enabled: whether there is one.
+        enabled: whether there is one; None: where Caddy is installed.
         host: the address that it listens at.
-        port: of the entrance; 0: the one of the last start, else 8480, else any that is free.
+        port: of the entrance; 0: the one of the last start, else 8480 (unless Almanac itself takes any port), else any that is
+            free.
         platforms_port: of notebooks and Spark UIs; 0: alike, 8481.
         url: how people reach the entrance, such as ``https://almanac.example.org``; by default on ``localhost``.
         platforms_url: how they reach their platforms; by default the same host at the other port.
@@ -186,7 +187,7 @@ class DoorSettings(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid")
-    enabled: bool | None = False
+    enabled: bool | None = None
     host: str = "127.0.0.1"
     port: int = Field(default=0, ge=0, le=65535)
     platforms_port: int = Field(default=0, ge=0, le=65535)

@@ -73,15 +73,20 @@ def _tell_up(
     url = running.url or ""
     token = files.take_first_token()
     person = _signed_in(url, before) if token is None or no_sign_in else sign_in(url, token).person
-    link = _browser_link(url, person) if token is not None and person is not None else None
+    entrance, trouble = _entrance(url)
+    link = _browser_link(url, entrance, person) if token is not None and person is not None else None
     if json:
         one_time = {"one_time_token": token} if no_sign_in else {}
-        told = {"url": url, "pid": running.pid, "started": started, "person": person, "browser_link": link}
-        output.as_json({**told, **one_time})
+        told = {"url": url, "entrance": entrance, "pid": running.pid, "started": started, "person": person}
+        output.as_json({**told, "browser_link": link, **one_time})
         return
     output.say(f"Almanac is up at {url}" if started else f"Almanac is already up at {url}", style="green")
+    if trouble:
+        output.note(trouble, style="yellow")
+    elif entrance != url:
+        output.say(f"In a browser: {entrance} (the front door, also to notebooks and Spark)")
     if token is not None and no_sign_in:
-        where = f"almanac login {url}, or in a browser at {url}/sign-in/link"
+        where = f"almanac login {url}, or in a browser at {entrance}/sign-in/link"
         output.note(f"Sign in as its operator with this one-time token: {where}")
         output.plain(token)
     elif token is not None:
@@ -95,12 +100,27 @@ def _tell_up(
     output.say("What next: almanac profiles, almanac free PROFILE --for 2h, almanac book PROFILE --for 2h --wait")
 
 
-def _browser_link(url: str, person: str) -> str:
+def _entrance(url: str) -> tuple[str, str]:
+    """Where a browser goes, and why that isn't the front door that there should be (empty if nothing is wrong)."""
+    from almanac.client.client import Client
+    from almanac.client.errors import ClientError
+
+    try:
+        with Client(url) as client:
+            door = client.health().door
+    except ClientError as error:
+        return url, str(error)
+    if door is None or door["trouble"]:
+        return url, door["trouble"] if door else ""
+    return door["url"], ""
+
+
+def _browser_link(url: str, entrance: str, person: str) -> str:
     """A link that lets a browser in once; its token is in the fragment, which browsers keep from servers and logs."""
     from almanac.client.client import Client
 
     with Client(url) as client:
-        return f"{url}/sign-in/link#{client.admin.invite(person).one_time_token}"
+        return f"{entrance}/sign-in/link#{client.admin.invite(person).one_time_token}"
 
 
 def _signed_in(url: str, before: str | None) -> str | None:

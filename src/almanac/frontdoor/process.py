@@ -8,8 +8,9 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import BinaryIO
 
 from almanac.frontdoor import ports
@@ -35,18 +36,28 @@ class Proxy:
         program: Caddy's path.
         plan: what it is to be.
         said: the file for what it says.
+        held: by port, what holds it for the proxy already; it is the proxy's from now on.
         monotonic: seconds that only grow.
     """
 
-    def __init__(self, program: str, plan: Plan, said: Path, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        program: str,
+        plan: Plan,
+        said: Path,
+        held: Mapping[int, socket.socket] = MappingProxyType({}),
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._program = program
         self._plan = plan
         self._said = said
+        self._held = dict(held)
         self._monotonic = monotonic
         self._process: subprocess.Popen[bytes] | None = None
         self._pause = 0.0
         self._not_before = 0.0
         self._certificate: tuple[int, ...] = ()
+        self._trouble = ""
 
     @property
     def pid(self) -> int | None:
@@ -63,17 +74,22 @@ class Proxy:
             log.info("the front door's certificate has changed")
             self.stop()
         if self.pid is not None:
-            self._pause = 0.0
-            return ""
+            self._pause, self._trouble = 0.0, ""
+        else:
+            self._trouble = self._open()
+        return self._trouble
+
+    def _open(self) -> str:
+        """Start it, unless that was tried just now; returns why it doesn't run."""
         if self._process is not None:
             log.warning("the front door's proxy ended with %s", self._process.returncode)
             self._process = None
         if self._monotonic() < self._not_before:
-            return self._why()
+            return self._trouble or self._why()
         self._pause = min(_LONGEST_PAUSE_S, 2 * self._pause or _FIRST_PAUSE_S)
         self._not_before = self._monotonic() + self._pause
-        taken = [address for address in self._listening if not _free(address)]
-        if taken:  # Caddy itself would share them with whoever has them
+        taken = [address for address in self._listening if not self._hold(address)]
+        if taken:
             return f"The front door can't listen at {' and '.join(taken)}: another program does."
         self._start()
         return "" if self._listens() else self._why()
@@ -89,6 +105,22 @@ class Proxy:
             self._process.kill()
             self._process.wait()
         self._process, self._not_before = None, 0.0
+
+    def close(self) -> None:
+        """End it, and let go of its ports."""
+        self.stop()
+        while self._held:
+            self._held.popitem()[1].close()
+
+    def _hold(self, address: str) -> bool:
+        """Whether its port is the proxy's alone: Caddy itself would share it with whoever has it."""
+        host, port = _parts(address)
+        if port not in self._held:
+            try:
+                self._held[port] = ports.hold(host, port)
+            except OSError:
+                return False
+        return True
 
     @property
     def _listening(self) -> tuple[str, str]:
@@ -147,15 +179,6 @@ class Proxy:
 def _parts(address: str) -> tuple[str, int]:
     host, _, port = address.rpartition(":")
     return host.strip("[]"), int(port)
-
-
-def _free(address: str) -> bool:
-    host, port = _parts(address)
-    try:
-        ports.listening(host, port).close()
-    except OSError:
-        return False
-    return True
 
 
 def _answers(address: str) -> bool:

@@ -18,7 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from almanac.server.serve import serve
         from almanac.settings import load
 
-        serve(load(**given), lambda url: print(f"Almanac is up at {url}", flush=True))
+        serve(load(**given), _tell)
     except AlmanacError as error:
         print(error.message, error.hint, sep="\n", file=sys.stderr)
         return 1
@@ -26,6 +26,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 1
     return 0
+
+
+def _tell(url: str, entrance: str) -> None:
+    print(f"Almanac is up at {url}", flush=True)
+    if entrance != url:
+        print(f"In a browser: {entrance}", flush=True)
 
 
 def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:

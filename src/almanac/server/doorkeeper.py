@@ -38,7 +38,7 @@ class Doorkeeper:
         self._looked.wait()
 
     def stop(self) -> None:
-        """End the proxy and the thread."""
+        """End the proxy and the thread, and let go of the ports."""
         self._stop.set()
         self._thread.join()
 
@@ -47,7 +47,7 @@ class Doorkeeper:
             self._turn()
             self._looked.set()
             self._stop.wait(self._look_s)
-        self._proxy.stop()
+        self._proxy.close()
 
     def _turn(self) -> None:
         try:

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from almanac.core.errors import SiteTrouble
 from almanac.frontdoor import ports
 from almanac.frontdoor.configuration import Certificate, Plan
+from almanac.frontdoor.ports import Ports
 from almanac.frontdoor.process import Proxy, find_program
 from almanac.services.door import Addresses, Door
 from almanac.settings import Settings
@@ -20,13 +21,13 @@ class Entrance:
     Attributes:
         door: as services know it.
         program: Caddy's path.
-        ports: of the entrance and of the platforms.
+        ports: where it listens.
     """
 
     door: Door
     settings: Settings
     program: str
-    ports: tuple[int, int]
+    ports: Ports
 
     def proxy(self, almanac: str) -> Proxy:
         """Its proxy, not yet running.
@@ -36,10 +37,10 @@ class Entrance:
         """
         wanted, addresses = self.settings.door, self.door.addresses
         files = Certificate(wanted.certificate, wanted.key) if wanted.certificate and wanted.key else None
-        listen, listen_platforms = (f"{_bracketed(wanted.host)}:{port}" for port in self.ports)
+        host = _bracketed(wanted.host)
         plan = Plan(
-            listen=listen,
-            listen_platforms=listen_platforms,
+            listen=f"{host}:{self.ports.entrance}",
+            listen_platforms=f"{host}:{self.ports.platforms}",
             url=addresses.url,
             platforms_url=addresses.platforms_url,
             almanac=urlsplit(almanac).netloc,
@@ -47,7 +48,7 @@ class Entrance:
             directory=self.settings.state / "door",
             certificate=files,
         )
-        return Proxy(self.program, plan, self.settings.state / "log" / "door.log")
+        return Proxy(self.program, plan, self.settings.state / "log" / "door.log", self.ports.held)
 
 
 def find_entrance(settings: Settings) -> Entrance | None:
@@ -64,13 +65,14 @@ def find_entrance(settings: Settings) -> Entrance | None:
             "The front door needs Caddy, which isn't installed.",
             hint="apt-get install caddy, or set door.enabled = false in almanac.toml.",
         )
-    chosen = ports.choose(settings.state / "door" / "ports.json", wanted.host, (wanted.port, wanted.platforms_port))
-    scheme = "https" if wanted.secure else "http"
-    url = (wanted.url or f"{scheme}://localhost:{chosen[0]}").rstrip("/")
-    platforms = (wanted.platforms_url or f"{scheme}://{_bracketed(urlsplit(url).hostname or '')}:{chosen[1]}").rstrip(
-        "/"
+    usual = ports.USUAL if settings.port else (0, 0)  # whoever asks for any free port may be one of many here
+    chosen = ports.choose(
+        settings.state / "door" / "ports.json", wanted.host, (wanted.port, wanted.platforms_port), usual
     )
-    return Entrance(Door(Addresses(url, platforms)), settings, program, chosen)
+    scheme = "https" if wanted.secure else "http"
+    url = (wanted.url or f"{scheme}://localhost:{chosen.entrance}").rstrip("/")
+    near = f"{scheme}://{_bracketed(urlsplit(url).hostname or '')}:{chosen.platforms}"
+    return Entrance(Door(Addresses(url, (wanted.platforms_url or near).rstrip("/"))), settings, program, chosen)
 
 
 def _bracketed(host: str) -> str:

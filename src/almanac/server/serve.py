@@ -35,12 +35,12 @@ OPEN_STREAMS_S = 3
 """A stream of events may stay open for this many seconds once the server stops."""
 
 
-def serve(settings: Settings, listening: Callable[[str], None] | None = None) -> None:
+def serve(settings: Settings, listening: Callable[[str, str], None] | None = None) -> None:
     """Run until SIGTERM or SIGINT; SIGUSR1 ends all clusters first.
 
     Args:
         settings: what to run, where.
-        listening: called with the address, once it takes requests.
+        listening: called with the address, and with that for browsers, once it takes requests.
 
     Raises:
         Conflict: another server runs on this state directory, or the port is taken.
@@ -59,7 +59,7 @@ def serve(settings: Settings, listening: Callable[[str], None] | None = None) ->
             files.tell_address(url, app.clock())
             log.info("listening at %s", url)
             if listening is not None:
-                listening(url)
+                listening(url, app.door.addresses.url if app.door and not app.door.trouble else url)
 
         with _door(app, entrance, url), collecting(app, settings, url, files):
             _run(app, settings, bound, ready, files)

@@ -34,10 +34,10 @@ def portal(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterat
     terminal = Terminal(Path(tmp_path_factory.mktemp("portal")), SIMULATED)
     try:
         told = terminal.ask("up", "--port", "0")
-        with visiting(browser, told["url"]) as page:
+        with visiting(browser, told["entrance"]) as page:
             sign_in_by_link(page, told["browser_link"])
             session = page.context.storage_state()
-        yield Portal(told["url"], terminal, told["browser_link"], session)
+        yield Portal(told["entrance"], terminal, told["browser_link"], session)
     finally:
         terminal("down", "--release")
 

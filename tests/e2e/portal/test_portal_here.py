@@ -18,7 +18,7 @@ def test_one_click_leads_to_a_notebook_of_this_machine(browser: Browser, tmp_pat
     terminal = Terminal(tmp_path, {"ALMANAC_TICK_S": "0.2", "ALMANAC_CACHE": cache})
     try:
         told = terminal.ask("up", "--port", "0")
-        with visiting(browser, told["url"]) as page:
+        with visiting(browser, told["entrance"]) as page:
             page.context.set_default_timeout(60_000)
             sign_in_by_link(page, told["browser_link"])
             page.get_by_role("article", name="notebook").get_by_role("button", name="Start").click()

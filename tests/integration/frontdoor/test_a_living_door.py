@@ -119,10 +119,10 @@ def test_a_proxy_that_dies_is_said_and_comes_back_at_the_same_address(own_house:
 
 def test_a_door_whose_port_is_taken_says_so_until_it_is_free(own_house: House):
     house, proxy = own_house, own_house.doorkeeper._proxy
-    proxy.stop()
-    with socket.create_server(("127.0.0.1", house.entrance.ports[0])):
+    proxy.close()
+    with socket.create_server(("127.0.0.1", house.entrance.ports.entrance)):
         house.look()
-        assert f"127.0.0.1:{house.entrance.ports[0]}: another program does" in house.entrance.door.trouble
+        assert f"127.0.0.1:{house.entrance.ports.entrance}: another program does" in house.entrance.door.trouble
         assert httpx2.get(f"{house.almanac}/api/v1/health").json()["door"]["trouble"] == house.entrance.door.trouble
     until(lambda: house.look() or proxy.pid)
     assert house.entrance.door.trouble == ""
