@@ -68,7 +68,8 @@ def test_the_home_page_follows_though_its_other_scripts_are_late(page: Page, por
 
     page.route(lambda url: "/static/" in url and ".js" in url and "/htmx.js" not in url, hold)
     page.goto("/", wait_until="commit")
-    page.wait_for_function("'htmx' in window")
+    while not page.evaluate("'htmx' in window"):  # asked from outside: its policy lets no page wait for an expression
+        page.wait_for_timeout(10)
     page.evaluate("new Promise(done => setTimeout(done))")  # what HTMX put off until its script had run has run
     assert late
     for route in late:
