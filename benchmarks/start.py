@@ -7,7 +7,7 @@ before. Stock Spark runs bare, so the comparison is on its side. Afterwards the 
 bookings take it. The class-data archive, which set-up makes once, is there before the clock starts.
 Prints one JSON line; ``cold_ratio`` is of the pairs. Aims: cold_ratio <= .3, warm_s <= 1.
 
-    PYTHONPATH=src python benchmarks/start.py [--runs 5]
+    python benchmarks/start.py [--runs 5]
 """
 
 from __future__ import annotations
@@ -15,24 +15,20 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import socket
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 
-sys.path[0] = str(
-    Path(__file__).resolve().parents[1] / "src"
-)  # the benchmark called calendar must not hide the library
+sys.path[0] = str(Path(__file__).resolve().parents[1])  # the benchmark called calendar must not hide the library
+
+from benchmarks.support.served import PATIENCE_S, BenchmarkError, almanac, spread, tell
 
 from almanac.client import Client, book
-from almanac.client import credentials as stored
 from almanac.core.defaults import built_in_flavors
 from almanac.core.ports import PlacedNode
 from almanac.core.resources import Resources
@@ -48,11 +44,6 @@ WORKERS = 2
 MASTER = "org.apache.spark.deploy.master.Master"
 WORKER = "org.apache.spark.deploy.worker.Worker"
 CONNECT = "org.apache.spark.sql.connect.service.SparkConnectServer"
-PATIENCE_S = 300.0
-
-
-class BenchmarkError(Exception):
-    """Something didn't start, or answered wrongly."""
 
 
 # --- stock Spark -----------------------------------------------------------------------------------------------------
@@ -148,33 +139,6 @@ def time_stock(runtime: Runtime) -> float:
 # --- Almanac ---------------------------------------------------------------------------------------------------------
 
 
-@contextmanager
-def almanac(state: Path, warm: int) -> Iterator[Client]:
-    """A real server on a fresh state directory, with so many clusters kept ready."""
-    shutil.rmtree(state, ignore_errors=True)
-    state.mkdir(parents=True)
-    (state / "catalogue.toml").write_text(f"[warm]\n{PROFILE} = {warm}\n")
-    os.environ |= {
-        "ALMANAC_STATE": str(state),
-        "ALMANAC_CONFIG": str(state / "credentials.toml"),
-        "ALMANAC_CATALOGUE": str(state / "catalogue.toml"),
-    }
-    url = str(json.loads(_command("up", "--port", "0", "--json"))["url"])
-    try:
-        with Client(url, stored.load().servers[url].token) as client:
-            yield client
-    finally:
-        _command("down", "--release")
-
-
-def _command(*arguments: str) -> str:
-    command = [sys.executable, "-m", "almanac.cli", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise BenchmarkError(f"almanac {' '.join(arguments)}: {done.stderr}{done.stdout}")
-    return done.stdout
-
-
 def time_booking(client: Client) -> float:
     """Seconds from asking to the first result; the booking is over and gone when this returns."""
     began = time.perf_counter()
@@ -214,17 +178,17 @@ def query(session: object) -> None:
 def measure(runs: int, state: Path, runtime: Runtime) -> Mapping[str, object]:
     """All times: stock and cold in turn, then warm."""
     stock, cold, warm = [], [], []
-    with almanac(state, warm=0) as client:
+    with almanac(state) as served:
         for number in range(1, runs + 1):
             stock.append(time_stock(runtime))
-            cold.append(time_booking(client))
-            _tell(f"{number}/{runs}: stock {stock[-1]:.1f} s, Almanac cold {cold[-1]:.1f} s")
-    with almanac(state, warm=1) as client:
+            cold.append(time_booking(served.client))
+            tell(f"{number}/{runs}: stock {stock[-1]:.1f} s, Almanac cold {cold[-1]:.1f} s")
+    with almanac(state, f"[warm]\n{PROFILE} = 1\n") as served:
         database = Database(f"sqlite:///{state / 'almanac.db'}")
         for number in range(1, runs + 1):
             wait_for_pool(database)
-            warm.append(time_booking(client))
-            _tell(f"{number}/{runs}: Almanac warm {warm[-1]:.2f} s")
+            warm.append(time_booking(served.client))
+            tell(f"{number}/{runs}: Almanac warm {warm[-1]:.2f} s")
         database.close()
     ratios = [ours / theirs for ours, theirs in zip(cold, stock, strict=True)]
     return {
@@ -236,19 +200,6 @@ def measure(runs: int, state: Path, runtime: Runtime) -> Mapping[str, object]:
         "java": runtime.java_version,
         "cores": os.cpu_count(),
     }
-
-
-def spread(values: Sequence[float]) -> dict[str, float]:
-    """Least, median and greatest."""
-    return {
-        "min": round(min(values), 3),
-        "median": round(statistics.median(values), 3),
-        "max": round(max(values), 3),
-    }
-
-
-def _tell(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 def main() -> None:
@@ -265,7 +216,7 @@ def main() -> None:
     cache = default_cache()
     os.environ["ALMANAC_CACHE"] = str(cache)
     runtime = find_runtime(cache)
-    ensure_archive(runtime, cache, lambda done, doing: _tell(f"{done:4.0%}  {doing}"))
+    ensure_archive(runtime, cache, lambda done, doing: tell(f"{done:4.0%}  {doing}"))
     with tempfile.TemporaryDirectory(prefix="almanac-start-") as directory:
         Path(directory).chmod(0o711)  # clusters' users pass through
         result = measure(runs, Path(directory) / "state", runtime)

@@ -24,7 +24,6 @@ PANEL = "Use"
 EVERY_S = 2.0
 BARS = "▁▂▃▄▅▆▇█"
 WIDTH = 30
-_BYTES = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
 def register(app: typer.Typer) -> None:
@@ -86,6 +85,8 @@ def table(found: Metrics) -> Table:
     """All panels, a row for each line."""
     from rich.table import Table
 
+    from almanac.monitoring.scales import scale_of
+
     shown = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     shown.add_column(found.booking, no_wrap=True)
     shown.add_column("", no_wrap=True)
@@ -93,10 +94,11 @@ def table(found: Metrics) -> Table:
     shown.add_column("Now", justify="right", no_wrap=True)
     shown.add_column("Most", justify="right", no_wrap=True)
     for panel in found.panels:
+        scale = scale_of(panel.unit, (value for line in panel.lines for _, value in line.points))
         for number, line in enumerate(panel.lines):
             title = panel.title if number == 0 else ""
             values = [value for _, value in line.points]
-            now, most = (value_of(v, panel.unit) for v in (values[-1], max(values))) if values else ("", "")
+            now, most = map(scale.said, (values[-1], max(values))) if values else ("", "")
             shown.add_row(title, line.name, spark_line(line, found), now, most)
         if not panel.lines:
             shown.add_row(panel.title, "no numbers yet", "", "", "")
@@ -121,22 +123,3 @@ def spark_line(line: Line, found: Metrics) -> str:
 
 def _bar(value: float, top: float) -> str:
     return BARS[round(max(0.0, value) / top * (len(BARS) - 1))] if top > 0 else BARS[0]
-
-
-def value_of(value: float, unit: str) -> str:
-    """A number in its unit."""
-    if unit == "percentunit":
-        return f"{value:.0%}"
-    if unit in {"bytes", "Bps"}:
-        return _size(value) + ("/s" if unit == "Bps" else "")
-    if unit == "s":
-        return f"{value:.2f} s/s"
-    return f"{value:g}" if value == round(value) else f"{value:.1f}"
-
-
-def _size(value: float) -> str:
-    for name in _BYTES[:-1]:
-        if abs(value) < 1024:
-            return f"{value:.0f} {name}" if name == "B" else f"{value:.1f} {name}"
-        value /= 1024
-    return f"{value:.1f} {_BYTES[-1]}"

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from almanac.core.errors import AlmanacError
 from almanac.monitoring.panels import PANELS, Line, Panel
 from almanac.services.caller import Caller
 from almanac.services.lookup import visible
@@ -17,8 +19,17 @@ from almanac.storage.database import Database
 
 POINTS = 60
 """Of a line."""
-FRESH_FOR = timedelta(seconds=2)
+FRESH_FOR = timedelta(seconds=3)
+"""As often as a page asks, so that many viewers ask no more than one; targets are read less often."""
 _FORGOTTEN_AFTER = timedelta(seconds=30)
+
+_LINE = "line"
+"""The label that tells which line of which panel a series belongs to."""
+_LINES = tuple((panel.key, line) for panel in PANELS for line in panel.lines)
+_EVERYTHING = " or ".join(
+    f'label_replace({line.expression}, "{_LINE}", "{number}", "", "")' for number, (_, line) in enumerate(_LINES)
+)
+"""All lines of all panels as one question."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +64,17 @@ class MetricsView:
 
 @dataclass
 class _Look:
-    """One answer, being fetched or there."""
+    """One answer, being fetched or there; that there is none now is an answer, too.
+
+    Attributes:
+        at: when it was last looked at.
+        number: of the answers so far.
+    """
 
     lock: threading.Lock
     at: datetime
-    view: MetricsView | None = None
+    number: int = 0
+    answer: MetricsView | AlmanacError | None = None
 
 
 class Live:
@@ -81,11 +98,22 @@ class Live:
         with self._database.read() as unit:
             booking = visible(unit, caller, booking_id)
         look = self._look((booking.id, span, until or booking.ended_at), now)
+        seen = look.number
         with look.lock:
-            if look.view is None or now - look.at > FRESH_FOR:
-                look.view = self._fetched(booking.id, span, until or booking.ended_at or now)
-                look.at = now
-            return look.view
+            # Who waited while somebody fetched takes that answer: else, when it is late, all fetch one after the other.
+            if look.answer is None or (look.number == seen and now - look.at > FRESH_FOR):
+                look.answer = self._answer(booking.id, span, until or booking.ended_at or now)
+                look.at, look.number = now, look.number + 1
+            answer = look.answer
+        if isinstance(answer, AlmanacError):
+            raise type(answer)(answer.message, hint=answer.hint)
+        return answer
+
+    def _answer(self, booking: str, span: timedelta, end: datetime) -> MetricsView | AlmanacError:
+        try:
+            return self._fetched(booking, span, end)
+        except AlmanacError as error:
+            return error
 
     def _look(self, key: tuple[str, timedelta, datetime | None], now: datetime) -> _Look:
         with self._lock:
@@ -96,21 +124,28 @@ class Live:
     def _fetched(self, booking: str, span: timedelta, end: datetime) -> MetricsView:
         step = max(1.0, span.total_seconds() / POINTS)
         start = end - span
-        panels = tuple(self._panel(booking, panel, start, end, step) for panel in PANELS)
+        parameters = {
+            "query": _EVERYTHING,
+            "start": str(start.timestamp()),
+            "end": str(end.timestamp()),
+            "step": str(step),
+        }
+        lines = _by_panel(self._monitoring.answer(booking, "query_range", parameters)["result"])
+        panels = tuple(_panel(panel, lines[panel.key]) for panel in PANELS)
         return MetricsView(booking, start, end, step, panels)
 
-    def _panel(self, booking: str, panel: Panel, start: datetime, end: datetime, step: float) -> PanelView:
-        lines: list[LineView] = []
-        for line in panel.lines:
-            parameters = {
-                "query": line.expression,
-                "start": str(start.timestamp()),
-                "end": str(end.timestamp()),
-                "step": str(step),
-            }
-            told = self._monitoring.answer(booking, "query_range", parameters)
-            lines += [_line(line, series) for series in told["result"]]
-        return PanelView(panel.key, panel.title, str(panel.unit), panel.about, tuple(lines))
+
+def _panel(panel: Panel, lines: Sequence[LineView]) -> PanelView:
+    return PanelView(panel.key, panel.title, str(panel.unit), panel.about, tuple(lines))
+
+
+def _by_panel(found: Sequence[Mapping[str, Any]]) -> Mapping[str, list[LineView]]:
+    """The series of the answer to all lines, in the lines' order, by the panel's key."""
+    lines: defaultdict[str, list[LineView]] = defaultdict(list)
+    for series in sorted(found, key=lambda series: int(series["metric"][_LINE])):
+        key, line = _LINES[int(series["metric"][_LINE])]
+        lines[key].append(_line(line, series))
+    return lines
 
 
 def _line(line: Line, series: Mapping[str, Any]) -> LineView:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import itertools
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -63,6 +64,8 @@ class Monitoring:
         self._reader = Reader()
         self._metrics: Metrics | None = None
         self._programs: Sequence[Supervised] = ()
+        self._questions = itertools.count(1)
+        self._asked = 0
         self._machines: Mapping[str, Callable[[], str]] = {}
         self.token = secrets.token_urlsafe(32)
 
@@ -135,6 +138,7 @@ class Monitoring:
         told = [Sample("almanac_clusters", float(count), {"phase": str(phase)}) for phase, count in phases.items()]
         alive = self._health.check(now).loop.alive
         told.append(Sample("almanac_loop_alive", float(alive), {}))
+        told.append(Sample("almanac_prometheus_questions_total", float(self._asked), {}))
         told.append(Sample("almanac_warm_clusters", float(sum(row.booking_id is None for row in clusters)), {}))
         return written(told)
 
@@ -167,6 +171,7 @@ class Monitoring:
         else:
             asked = parameters.get("match[]")
             question["match[]"] = [scoped(asked, own) if asked else f"{{booking={quoted(booking_id)}}}"]
+        self._asked = next(self._questions)
         return self._prometheus.ask(path, question)
 
     @property

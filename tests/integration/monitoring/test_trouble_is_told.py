@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from almanac.monitoring import daemon, prometheus
 from almanac.monitoring.configuration import Collection
 from almanac.monitoring.daemon import Daemon
 from almanac.portal.app import create_app
+from almanac.services.live import FRESH_FOR
 
 
 @pytest.fixture
@@ -104,3 +106,28 @@ def test_one_that_keeps_ending_is_told_as_such(tmp_path):
     broken.start()
     until(lambda: "ended with status 1, 3 times in a row, and is started again" in broken.trouble)
     broken.stop()
+
+
+class Broken:
+    """A Prometheus that is asked and says nothing."""
+
+    def __init__(self):
+        self.asked = 0
+
+    def ask(self, *_):
+        self.asked += 1
+        raise prometheus.NoMetrics("Prometheus doesn't answer.", hint="Try again in a moment.")
+
+
+def test_those_who_look_while_it_says_nothing_wait_for_one_question(world):
+    broken, booking = Broken(), world.book().id
+    world.app.monitoring.use(broken, {})
+    with ThreadPoolExecutor(10) as pool:
+        answers = list(pool.map(lambda _: world.call("owner", "GET", f"/bookings/{booking}/metrics"), range(10)))
+    assert {(answer.status_code, answer.json()["error"]["message"]) for answer in answers} == {
+        (409, "Prometheus doesn't answer.")
+    }
+    assert broken.asked == 1
+    world.clock.advance(FRESH_FOR * 2)
+    assert world.call("owner", "GET", f"/bookings/{booking}/metrics").status_code == 409
+    assert broken.asked == 2

@@ -41,7 +41,7 @@ def measured(world, monkeypatch):
 def test_the_latest_numbers_are_told_without_scripts(ada, booked, measured):
     page = ada.see(f"/bookings/{booked}/metrics").text
     assert "Slots busy" in page
-    assert "75.0 %" in page
+    assert "75 %" in page
     assert "busy &lt;b&gt;" in page
     assert "data-moving" in page
     assert measured == [(timedelta(minutes=15), None)]
@@ -54,6 +54,8 @@ def test_lines_are_drawn_over_the_same_moments(ada, booked, measured):
     moments, busy, late, silent = found["panels"]["slots"]["columns"]
     assert (busy, late, silent) == ([0.25, 0.5, 0.75], [None, None, 0.125], [None, None, None])
     assert moments[2] == found["end"]
+    assert found["panels"]["slots"]["latest"] == ["75 %", "12.5 %", ""]
+    assert found["panels"]["slots"]["scale"] == {"factor": 100, "digits": 1, "suffix": " %"}
 
 
 def test_a_link_to_a_time_stays_at_it(ada, booked, measured, world):

@@ -5,20 +5,12 @@
   const EVERY_MS = 3000;
   const HEIGHT = 150;
   const COLOURS = 8;
-  const MIB = 1048576;
   const panels = document.getElementById("panels");
   if (!panels) return;
 
   const style = getComputedStyle(document.body);
   const colour = (index) => getComputedStyle(document.querySelector(`.line-${index % COLOURS}`) ?? panels).backgroundColor;
-  const round = (value, digits) => String(Number(value.toFixed(digits)));
-  const said = (unit, value) => {
-    if (value === null || value === undefined) return "";
-    if (unit === "percentunit") return `${round(100 * value, 1)} %`;
-    if (unit === "bytes") return `${round(value / MIB, 1)} MiB`;
-    if (unit === "Bps") return `${round(value / MIB, 1)} MiB/s`;
-    return unit === "s" ? `${round(value, 2)} s/s` : round(value, 1);
-  };
+  const said = ({ factor, digits, suffix }, value) => `${Number((value * factor).toFixed(digits))}${suffix}`;
   const inZone = (seconds) => uPlot.tzDate(new Date(seconds * 1000), panels.dataset.zone);
 
   const charts = new Map();
@@ -40,7 +32,7 @@
         scales: { x: { range: () => [window.start, window.end] }, y: { range } },
         axes: [
           { ...axis, values: (_, splits) => splits.map((at) => inZone(at).toTimeString().slice(0, 5)) },
-          { ...axis, size: 70, values: (_, splits) => splits.map((value) => said(panel.unit, value)) },
+          { ...axis, size: 70, values: (_, splits) => splits.map((value) => said(window.scale, value)) },
         ],
         series: [{}, ...panel.names.map((name, index) => ({ label: name, stroke: colour(index), width: 2, spanGaps: false }))],
       },
@@ -54,7 +46,7 @@
     const swatch = Object.assign(document.createElement("span"), { className: `swatch line-${index % COLOURS}` });
     swatch.setAttribute("aria-hidden", "true");
     const value = document.createElement("strong");
-    value.textContent = said(panel.unit, panel.columns[index + 1].findLast((one) => one !== null)) || "no numbers yet";
+    value.textContent = panel.latest[index] || "no numbers yet";
     line.append(swatch, ` ${name} `, value);
     return line;
   };
@@ -65,11 +57,11 @@
       if (!panel || panel.names.length === 0) continue;
       const known = charts.get(target);
       if (known && known.names === panel.names.join("\n")) {
-        Object.assign(known.window, { start: found.start, end: found.end });
+        Object.assign(known.window, { start: found.start, end: found.end, scale: panel.scale });
         known.chart.setData(panel.columns);
       } else {
         known?.chart.destroy();
-        const window = { start: found.start, end: found.end };
+        const window = { start: found.start, end: found.end, scale: panel.scale };
         charts.set(target, { chart: drawn(target, panel, window), names: panel.names.join("\n"), window });
       }
       target.parentElement.querySelector(".latest").replaceChildren(...panel.names.map((name, index) => latest(panel, name, index)));

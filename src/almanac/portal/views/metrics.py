@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Annotated
 
@@ -13,6 +14,7 @@ from almanac.api import fields
 from almanac.api.dependencies import BookingId
 from almanac.core.bookings import BookingStatus
 from almanac.core.errors import AlmanacError
+from almanac.monitoring.scales import Scale, scale_of
 from almanac.portal.errors import hint_of
 from almanac.portal.reader import Reader, Reading
 from almanac.services.live import LineView, MetricsView, PanelView
@@ -60,6 +62,7 @@ def metrics(booking: BookingId, look: Annotated[Look, Query()], reader: Reading)
         found=found,
         drawn=_drawn(found) if found else {},
         latest=_latest,
+        scale=_scale,
         error=error,
         hint=hint_of(error) if error else "",
     )
@@ -89,11 +92,19 @@ def _drawn(found: MetricsView) -> dict[str, object]:
 def _columns(panel: PanelView) -> dict[str, object]:
     moments = sorted({moment for line in panel.lines for moment, _ in line.points})
     values = [dict(line.points) for line in panel.lines]
+    scale = _scale(panel)
     return {
         "unit": panel.unit,
+        "scale": asdict(scale),
         "names": [line.name for line in panel.lines],
+        "latest": [scale.said(found[1]) if (found := _latest(line)) else "" for line in panel.lines],
         "columns": [[moment.timestamp() for moment in moments]] + [[one.get(at) for at in moments] for one in values],
     }
+
+
+def _scale(panel: PanelView) -> Scale:
+    """In which its numbers are written."""
+    return scale_of(panel.unit, (value for line in panel.lines for _, value in line.points))
 
 
 def _latest(line: LineView) -> tuple[datetime, float] | None:
