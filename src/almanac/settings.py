@@ -6,7 +6,7 @@ Secrets (a database password, the key) come from the environment only.
 from __future__ import annotations
 
 import os
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -24,6 +24,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from almanac.core.choosing import Terms
 from almanac.core.errors import BadRequest
+from almanac.core.local_time import whole_days, zone_named
+from almanac.forecasting.terms import Term
 from almanac.mail.smtp import MailServer, Security
 from almanac.mount_settings import CloudMountSettings, LocalMountSettings, MountLabel
 from almanac.services.caller import Role
@@ -301,6 +303,29 @@ class MailSettings(BaseModel):
         return MailServer(**facts, password=os.environ.get("ALMANAC_MAIL_PASSWORD", ""))
 
 
+class TermSettings(BaseModel):
+    """Days with a demand of their own, both included, such as a term, holidays or a closure.
+
+    Attributes:
+        kind: what it is; those of one kind are taken to be alike.
+        factor: demand compared with usual weeks, as far as one knows beforehand.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+    kind: str = Field(pattern=r"^[a-z0-9][a-z0-9.\-]{0,39}$")
+    first: date
+    last: date
+    factor: float = Field(default=1.0, gt=0, le=1000)
+
+    def term(self, zone: str) -> Term:
+        """As the forecast knows it.
+
+        Raises:
+            BadRequest: an unknown time zone, or the last day before the first.
+        """
+        return Term(whole_days(self.first, self.last, zone_named(zone)), self.kind, self.factor)
+
+
 class PlanningSettings(BaseModel):
     """Capacity held ahead for those who don't book; see ``services.dials`` for what isn't explained here.
 
@@ -316,17 +341,19 @@ class PlanningSettings(BaseModel):
     floor: dict[str, Annotated[int, Field(ge=0)]] = {}
     ceiling: dict[str, Annotated[int, Field(ge=0)]] = {}
     zone: str = "UTC"
+    terms: list[TermSettings] = []
 
     @property
     def dials(self) -> Dials | None:
         """As the services know them; None while it isn't enabled.
 
         Raises:
-            BadRequest: a floor above its ceiling, an unknown time zone.
+            BadRequest: a floor above its ceiling, an unknown time zone, a term that ends before it begins.
         """
         if not self.enabled:
             return None
-        return Dials(self.missing, self.at_once, self.floor, self.ceiling, self.zone)
+        terms = tuple(each.term(self.zone) for each in self.terms)
+        return Dials(self.missing, self.at_once, self.floor, self.ceiling, self.zone, terms)
 
 
 class MonitoringSettings(BaseModel):

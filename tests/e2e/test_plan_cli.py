@@ -62,9 +62,27 @@ def test_what_is_imported_can_be_forgotten(almanac, trace):
     assert "noon " not in almanac("admin", "demand", "list").out
 
 
+def test_a_calendar_is_told_imported_and_forgotten(almanac, tmp_path):
+    (easter,) = almanac.ask("admin", "terms", "add", "easter", "2027-03-20", "2027-04-04", "--factor", "0.3")
+    assert (easter["start"], easter["end"]) == ("2027-03-20T00:00:00Z", "2027-04-05T00:00:00Z")
+    file = tmp_path / "holidays.ics"
+    event = "BEGIN:VEVENT\nUID:1\nDTSTART;VALUE=DATE:20270106\nSUMMARY:Reyes\nEND:VEVENT\n"
+    file.write_text(f"BEGIN:VCALENDAR\nVERSION:2.0\nPRODID:x\n{event}END:VCALENDAR\n")
+    for _ in range(2):
+        told = almanac.ask("admin", "terms", "import", file)
+    assert [each["kind"] for each in told] == ["reyes", "easter"]
+    assert "2027-04-05 00:00" in almanac("admin", "terms", "list").out
+    assert "There is: easter, reyes." in almanac("admin", "terms", "remove", "spork").err
+    assert almanac.ask("admin", "terms", "remove", "easter")[0]["kind"] == "reyes"
+    assert "says nothing" in almanac("admin", "terms", "remove", "reyes").out
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (("admin", "terms", "add", "easter", "soon", "later"), "no day"),
+        (("admin", "terms", "add", "easter", "2027-04-04", "2027-03-20"), "is before"),
+        (("admin", "terms", "import", "/nowhere.ics"), "nowhere.ics"),
         (("admin", "dials", "--floor", "notebook"), "no count"),
         (("admin", "dials", "--missing", "0.5"), "missing"),
         (("admin", "dials", "--floor", "spork=1", "--try"), "spork"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -181,6 +181,17 @@ def test_the_plan_is_off_until_an_operator_turns_it_on(tmp_path):
     dials = load(state=tmp_path).planning.dials
     assert dials is not None
     assert (dials.zone, dials.floor, dials.missing) == ("Europe/Madrid", {"notebook": 2}, 30.0)
+
+
+def test_terms_are_days_on_the_calendar_of_the_plans_zone(written):
+    easter = '[[planning.terms]]\nkind = "easter"\nfirst = 2027-03-20\nlast = 2027-04-04\nfactor = 0.3\n'
+    (term,) = written('[planning]\nenabled = true\nzone = "Europe/Madrid"\n' + easter).planning.dials.terms
+    assert (term.kind, term.factor) == ("easter", 0.3)
+    assert term.window.start == datetime(2027, 3, 19, 23, tzinfo=UTC)
+    assert term.window.end == datetime(2027, 4, 4, 22, tzinfo=UTC)
+    backwards = written("[planning]\nenabled = true\n" + easter.replace("2027-04-04", "2027-03-04"))
+    with pytest.raises(BadRequest, match="2027-03-04 is before 2027-03-20"):
+        _ = backwards.planning.dials
 
 
 @pytest.mark.parametrize("wrong", ["missing = 0.5", "at_once = 1", "floor = {notebook = -1}", "surplus = 3"])

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from almanac.cli import options, output, plan
+from almanac.cli import options, output, plan, terms
 from almanac.cli.options import Json, command
 
 Person = Annotated[str, typer.Argument(metavar="PERSON", help="An account's name.")]
@@ -41,6 +41,7 @@ def register(app: typer.Typer) -> None:
     for name, part in (("people", people), ("projects", projects), ("members", members), ("grants", grants)):
         admin.add_typer(part, name=name)
     plan.register_admin(admin)
+    terms.register(admin)
     app.add_typer(admin, name="admin", rich_help_panel="Account")
 
 

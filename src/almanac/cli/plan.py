@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -76,7 +76,7 @@ def dials(
     """Show the plan's dials, turn some, or try what others would hold. Floors (or ceilings) given replace all others."""
     share = None if at_once is None else at_once / 100
     counts = {"floor": _counts(floor, "--floor"), "ceiling": _counts(ceiling, "--ceiling")}
-    given = {"missing": missing, "at_once": share, "zone": zone} | counts
+    given: dict[str, Any] = {"missing": missing, "at_once": share, "zone": zone} | counts
     turned = any(value is not None for value in given.values())
     with options.client() as client:
         calls = client.plan

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from almanac.client import plan_models as m
@@ -19,13 +19,13 @@ class PlanCalls:
         """What is held ahead, and why."""
         return read(m.Plans, self._transport.call("GET", "/plan"))
 
-    def what_if(self, **dials: object) -> m.Plans:
+    def what_if(self, *, terms: Iterable[m.Term] | None = None, **dials: object) -> m.Plans:
         """The plans that other dials would make; those left out, or None, are as they are."""
-        return read(m.Plans, self._transport.call("POST", "/plan/what-if", json=dials))
+        return read(m.Plans, self._transport.call("POST", "/plan/what-if", json=dials | _bodies(terms)))
 
-    def turn(self, **dials: object) -> m.Plans:
-        """Change some dials; those left out, or None, stay as they are."""
-        return read(m.Plans, self._transport.call("PUT", "/plan/dials", json=dials))
+    def turn(self, *, terms: Iterable[m.Term] | None = None, **dials: object) -> m.Plans:
+        """Change some dials; those left out, or None, stay as they are. Terms given replace all others."""
+        return read(m.Plans, self._transport.call("PUT", "/plan/dials", json=dials | _bodies(terms)))
 
     def sources(self) -> tuple[m.DemandSource, ...]:
         """Where demand is known from."""
@@ -48,3 +48,8 @@ class PlanCalls:
     def forget(self, source: str) -> None:
         """Let go of imported demand."""
         self._transport.call("DELETE", f"/demand/{part(source)}")
+
+
+def _bodies(terms: Iterable[m.Term] | None) -> dict[str, object]:
+    """As the API takes them; none at all is told, too."""
+    return {} if terms is None else {"terms": tuple(each.body for each in terms)}

@@ -4,10 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 Numbers = tuple[float | None, ...]
+
+
+@dataclass(frozen=True)
+class Term:
+    """A stretch of time with a demand of its own: ``factor`` compared with usual weeks, as far as one knows."""
+
+    kind: str
+    start: datetime
+    end: datetime
+    factor: float
+
+    @property
+    def body(self) -> dict[str, object]:
+        """As the API takes it."""
+        start, end = (at.astimezone(UTC).isoformat() for at in (self.start, self.end))
+        return {"kind": self.kind, "start": start, "end": end, "factor": self.factor}
 
 
 @dataclass(frozen=True)
@@ -19,7 +35,7 @@ class Dials:
     floor: Mapping[str, int]
     ceiling: Mapping[str, int]
     zone: str
-    terms: tuple[Mapping[str, Any], ...] = ()
+    terms: tuple[Term, ...] = ()
 
 
 @dataclass(frozen=True)

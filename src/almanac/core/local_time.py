@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dateutil import tz
 
 from almanac.core.errors import BadRequest
+from almanac.core.windows import Window
+
+_YEARS = range(2000, 2200)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,3 +62,17 @@ def settle(local: datetime, zone: tzinfo) -> Settled:
             f"the first is taken. The second is {second.isoformat(timespec='minutes')}.",
         )
     return Settled(wanted.astimezone(UTC))
+
+
+def whole_days(first: date, last: date, zone: tzinfo) -> Window:
+    """Some days on somebody's calendar, both included; one of them may have 23 or 25 hours.
+
+    Raises:
+        BadRequest: the last is before the first, or out of all reason.
+    """
+    if last < first:
+        raise BadRequest(f"{last} is before {first}.", hint="Give the first day, then the last one.")
+    if first.year not in _YEARS or last.year not in _YEARS:
+        raise BadRequest(f"{first} to {last} is no time to plan for.", hint="Check the years.")
+    begin, end = (settle(datetime.combine(day, time.min), zone).at for day in (first, last + timedelta(days=1)))
+    return Window(begin, end)

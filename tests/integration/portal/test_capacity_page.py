@@ -123,6 +123,22 @@ def test_dials_that_somebody_else_turned_are_not_turned_back(operator, planned, 
     assert world.app.plan_desk.look(world.caller("operator"), world.clock()).dials.floor == {}
 
 
+def test_terms_are_lines_that_are_turned_kept_and_mended(operator, planned, world):
+    lines = "easter 2027-03-20 2027-04-04 0.3\r\n\r\nexams 2027-03-10T08:00 2027-03-10T12:00 2"
+    assert operator.send(dials(operator), terms=lines, zone="Europe/Madrid").status_code == 303
+    first, second = world.app.plan_desk.look(world.caller("operator"), world.clock()).dials.terms
+    assert (first.kind, first.window.duration, first.factor) == ("exams", timedelta(hours=4), 2)
+    assert (second.kind, second.window.duration) == ("easter", timedelta(days=16, hours=-1))
+    form = dials(operator)
+    assert form.fields["terms"].splitlines()[1] == "easter 2027-03-20 2027-04-04 0.3"
+    operator.send(form, floor="1")
+    kept = world.app.plan_desk.look(world.caller("operator"), world.clock()).dials
+    assert kept.terms == (first, second)
+    assert kept.floor == {PROFILE: 1}
+    assert operator.send(dials(operator), terms="").status_code == 303
+    assert world.app.plan_desk.look(world.caller("operator"), world.clock()).dials.terms == ()
+
+
 @pytest.mark.parametrize(
     ("typed", "status", "told"),
     [
@@ -130,6 +146,7 @@ def test_dials_that_somebody_else_turned_are_not_turned_back(operator, planned, 
         ({"at_once": "100"}, 422, "can't be promised to start at once"),
         ({"floor": "3", "ceiling": "2"}, 422, "its ceiling 2"),
         ({"zone": "Mars/Olympus"}, 422, "is not a time zone"),
+        ({"terms": "\neaster soon"}, 422, "Line 2 of the terms isn't understood: easter soon"),
         ({"profile": "spork", "floor": "1"}, 404, "no profile spork"),
         ({"floor": "-1"}, 422, "floor"),
         ({"missing": "nan"}, 422, "missing"),

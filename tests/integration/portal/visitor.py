@@ -19,12 +19,13 @@ class SeenForm:
 
 
 class _Forms(HTMLParser):
-    """Collects forms: inputs, and of each select the chosen (else the first) option."""
+    """Collects forms: inputs, texts, and of each select the chosen (else the first) option."""
 
     def __init__(self) -> None:
         super().__init__()
         self.forms: list[SeenForm] = []
         self._select = ""
+        self._area = ""
         self._open = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -36,12 +37,21 @@ class _Forms(HTMLParser):
             return
         elif tag == "input" and "name" in told:
             self.forms[-1].fields[told["name"]] = told.get("value", "")
+        elif tag == "textarea":
+            self._area = told.get("name", "")
+            self.forms[-1].fields[self._area] = ""
         elif tag == "select":
             self._select = told.get("name", "")
         elif tag == "option" and ("selected" in told or self._select not in self.forms[-1].fields):
             self.forms[-1].fields[self._select] = told.get("value", "")
 
+    def handle_data(self, data: str) -> None:
+        if self._area:
+            self.forms[-1].fields[self._area] += data
+
     def handle_endtag(self, tag: str) -> None:
+        if tag == "textarea":
+            self._area = ""
         if tag == "form":
             self._open = False
 

@@ -14,9 +14,10 @@ from fastapi.responses import HTMLResponse, Response
 from pydantic import BaseModel, Field
 
 from almanac.core.errors import AlmanacError, WrongState
+from almanac.core.local_time import zone_named
 from almanac.core.plan_places import Place
 from almanac.core.windows import Window
-from almanac.portal import plan_hours
+from almanac.portal import plan_hours, term_lines
 from almanac.portal.errors import hint_of
 from almanac.portal.reader import Posting, Reader, Reading
 from almanac.services.dials import Dials
@@ -47,6 +48,7 @@ class DialsForm(BaseModel):
         at_once: in percent.
         floor: None for none.
         ceiling: None for an open one.
+        terms: one on each line; see ``term_lines``.
         seen: which dials the page showed; others may have been turned since.
     """
 
@@ -57,6 +59,7 @@ class DialsForm(BaseModel):
     floor: _Count = None
     ceiling: _Count = None
     zone: Annotated[str, Field(max_length=60)] = ""
+    terms: Annotated[str, Field(max_length=20_000)] = ""
     seen: Annotated[str, Field(max_length=40)] = ""
 
     @classmethod
@@ -71,17 +74,24 @@ class DialsForm(BaseModel):
             floor=dials.floor.get(look.profile),
             ceiling=dials.ceiling.get(look.profile),
             zone=dials.zone,
+            terms=term_lines.written(dials.terms, zone_named(dials.zone)),
             seen=_stamp(found),
         )
 
     def given(self, dials: Dials) -> dict[str, object]:
-        """By name, as the service knows them; what is left empty stays as it is, but an empty floor or ceiling is none."""
+        """By name, as the service knows them; what is left empty stays as it is, but an empty floor or ceiling is none.
+
+        Raises:
+            BadRequest: an unknown time zone, a term that can't be understood.
+        """
+        zone = self.zone.strip() or dials.zone
         return {
             "missing": self.missing,
             "at_once": None if self.at_once is None else round(self.at_once / 100, 6),
             "floor": _with(dials.floor, self.profile, self.floor),
             "ceiling": _with(dials.ceiling, self.profile, self.ceiling),
-            "zone": self.zone.strip() or None,
+            "zone": zone,
+            "terms": term_lines.read(self.terms, zone_named(zone)),
         }
 
 
