@@ -76,19 +76,19 @@ def login(stack: Stack, user: str = "admin", project: str = "admin") -> Api:
     return Api(stack, answer.headers["X-Subject-Token"])
 
 
-def wait_until(what: str, true: Callable[[], object], alive: Callable[[], bool], within_s: float = 120.0) -> None:
-    """Wait for something; look now and then whether what it hangs on is still alive.
+def wait_until(what: str, true: Callable[[], object], alive: Callable[[], bool], every_s: float = 0.1) -> None:
+    """Wait for something, two minutes at most; look each time whether what it hangs on is still alive.
 
     Raises:
         CloudError: it is dead, or it takes too long.
     """
-    deadline = time.monotonic() + within_s
+    deadline = time.monotonic() + _PATIENCE_S
     while not true():
         if not alive():
             raise CloudError(f"{what}: it has ended")
         if time.monotonic() > deadline:
-            raise CloudError(f"{what}: not after {within_s:.0f} s")
-        time.sleep(0.1)
+            raise CloudError(f"{what}: not after {_PATIENCE_S:.0f} s")
+        time.sleep(every_s)
 
 
 def _decoded(data: bytes) -> Json:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from scripts.cloud import processes, services
@@ -25,6 +25,8 @@ FREE_POOL = "freepool"
 NVME_TRAIT = "trait:CUSTOM_NVME"
 PUBLIC = "198.51.100.0/24"
 """Floating addresses: a range that is nobody's (RFC 5737)."""
+_COSTLY_S = 0.5
+"""Between looks that keep several services busy, while others start."""
 
 
 def image(stack: Stack) -> None:
@@ -48,12 +50,12 @@ def flavors(stack: Stack) -> None:
             admin.call("POST", "nova", f"/v2.1/flavors/{made}/os-extra_specs", specs)
 
 
-def networks(stack: Stack) -> None:
-    """A public network, and for each member's project a private one with a router to it."""
+def networks(stack: Stack, members: Sequence[str]) -> None:
+    """A public network, and for each of these members' projects a private one with a router to it."""
     admin = login(stack)
     public = _network(admin, "public", {"router:external": True, **_flat("public")})
     _subnet(admin, "public", public, PUBLIC, enable_dhcp=False)
-    for number, member in enumerate(MEMBERS, 1):
+    for number, member in enumerate(members, 1):
         private_network(admin, find_project(admin, member), f"10.77.{number}.0/24", public)
 
 
@@ -75,11 +77,13 @@ def reservable_hosts(stack: Stack) -> None:
         f"Nova doesn't have {wanted} hypervisors",
         lambda: _hypervisors_up(admin) >= wanted,
         lambda: processes.alive(stack, services.COMPUTE.name),
+        every_s=_COSTLY_S,
     )
     wait_until(
         "Blazar's manager doesn't answer",
         lambda: admin.ask("GET", "blazar", "/v1/leases").status == 200,
         lambda: processes.alive(stack, services.MANAGER.name),
+        every_s=_COSTLY_S,
     )
     nvme = services.nvme_hosts(stack)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import shutil
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -13,12 +13,19 @@ from pathlib import Path
 from scripts.cloud import broker, configuration, contents, database, environment, identity, processes, seed, services
 from scripts.cloud.errors import CloudError
 from scripts.cloud.services import Service
-from scripts.cloud.stack import Stack, load, plan
+from scripts.cloud.stack import MEMBERS, Stack, load, plan
 from scripts.cloud.steps import Clock, Step, run_all
 
 
-def up(state: Path, hosts: int, open_hosts: int, clock: Clock) -> Stack:
+def up(state: Path, hosts: int, open_hosts: int, clock: Clock, members: Sequence[str] = MEMBERS) -> Stack:
     """Start a new cloud, unless one of these sizes is up; whatever fails or is interrupted on the way is ended.
+
+    Args:
+        state: its directory.
+        hosts: hypervisors that Blazar reserves.
+        open_hosts: hypervisors besides.
+        clock: is told of the steps.
+        members: whose projects get a network and a router: the costliest things to make.
 
     Raises:
         CloudError: it can't be started.
@@ -36,7 +43,7 @@ def up(state: Path, hosts: int, open_hosts: int, clock: Clock) -> Stack:
         stack.save()
         try:
             with _interruptible():
-                run_all(_steps(stack), clock, partial(processes.end, stack))
+                run_all(_steps(stack, members), clock, partial(processes.end, stack))
         except BaseException:
             _end(stack)
             raise
@@ -85,7 +92,7 @@ def _end(stack: Stack) -> None:
     shutil.rmtree(stack.etc, ignore_errors=True)
 
 
-def _steps(stack: Stack) -> list[Step]:
+def _steps(stack: Stack, members: Sequence[str]) -> list[Step]:
     """Everything on the way up, in an order in which it could go one by one."""
     below = ("database", "broker")
     return [
@@ -108,7 +115,7 @@ def _steps(stack: Stack) -> list[Step]:
         _service(stack, services.GLANCE, *below),
         Step("flavors", partial(contents.flavors, stack), ("accounts", services.NOVA.name)),
         Step("image", partial(contents.image, stack), ("accounts", services.GLANCE.name)),
-        Step("networks", partial(contents.networks, stack), ("accounts", services.NEUTRON.name)),
+        Step("networks", partial(contents.networks, stack, members), ("accounts", services.NEUTRON.name)),
         Step(
             "reservable hosts",
             partial(contents.reservable_hosts, stack),

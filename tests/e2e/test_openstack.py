@@ -197,7 +197,9 @@ def world(cloud: Cloud, project: Project, tmp_path_factory: pytest.TempPathFacto
         (home / "state" / "almanac.toml").write_text(text)
         with serving(home, {}) as terminal:
             machines.lead_to(int(terminal.ask("status")["server"]["url"].rpartition(":")[2]))
-            yield World(cloud, project, machines, terminal)
+            made = World(cloud, project, machines, terminal)
+            made.until(lambda: terminal.hears("sky"), "the cloud never answers")
+            yield made
 
 
 @pytest.fixture(scope="module")

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
 from almanac.core.errors import NotSignedIn
 from almanac.core.ports import SiteError
 from almanac.services.nodes import Nodes, Told
-from almanac.sites.openstack.machines import Machine
 
 
 @dataclass
@@ -25,13 +24,13 @@ class Agents:
 
     Args:
         nodes: the desk's other side.
-        servers: the site's servers, as they are now.
+        servers: the names of the site's servers that are up, by their ids.
     """
 
-    def __init__(self, nodes: Nodes, servers: Callable[[], list[Machine]]) -> None:
+    def __init__(self, nodes: Nodes, servers: Callable[[], Mapping[str, str]]) -> None:
         self._nodes = nodes
         self._servers = servers
-        self._invited: dict[tuple[str, str], str] = {}
+        self._invited: dict[str, tuple[str, str]] = {}
         self._running: dict[str, _Agent] = {}
         self._done = threading.Event()
         self.mute: set[str] = set()
@@ -40,7 +39,7 @@ class Agents:
 
     def user_data(self, url: str, cluster: str, node: str, join_token: str) -> str:
         """What Nova is given, and what a machine would find in it."""
-        self._invited[cluster, node] = join_token
+        self._invited[f"{cluster}-{node}"] = (node, join_token)
         return "#cloud-config\n"
 
     def close(self) -> None:
@@ -51,24 +50,24 @@ class Agents:
     def _run(self) -> None:
         while not self._done.wait(1.0):
             try:
-                servers = {one.id: one for one in self._servers() if one.status == "ACTIVE" and not one.leaving}
+                servers = self._servers()
             except SiteError:
                 continue  # machines run on while Nova doesn't answer; these rest
             self._running = {server: agent for server, agent in self._running.items() if server in servers}
-            for one in servers.values():
-                if one.node not in self.mute:
-                    self._live(one)
+            for server, name in servers.items():
+                if name in self._invited:  # else it was asked for before this Almanac came
+                    self._live(server, *self._invited[name])
 
-    def _live(self, machine: Machine) -> None:
-        agent = self._running.get(machine.id)
-        if agent is None and (machine.cluster, machine.node) not in self._invited:
-            return  # it was asked for before this Almanac came
+    def _live(self, server: str, node: str, join_token: str) -> None:
+        if node in self.mute:
+            return
+        agent = self._running.get(server)
         try:
             if agent is None:
                 agent = _Agent(f"almn_{secrets.token_urlsafe(32)}")
-                self._nodes.join(self._invited[machine.cluster, machine.node], agent.token, "10.77.0.9", {"cores": 2})
-                self._running[machine.id] = agent
-            self._report(agent, machine.node)
+                self._nodes.join(join_token, agent.token, "10.77.0.9", {"cores": 2})
+                self._running[server] = agent
+            self._report(agent, node)
         except NotSignedIn:
             return  # its cluster has ended, or another machine has taken its place
 

@@ -22,8 +22,8 @@ from almanac.storage.rows import PersonRow, ProjectRow
 
 T = TypeVar("T")
 HOUR = timedelta(hours=1)
-PATIENCE_S = 180.0
-PAIR = Profile("pair", "A head and a worker on two flavors", "m.medium", "m.small", workers=1, max_workers=1)
+PATIENCE_S = 400.0
+PAIR = Profile("pair", "A head and a worker", "m.small", "m.small", workers=1, max_workers=1)
 
 
 class Outpost:
@@ -75,7 +75,7 @@ class Outpost:
         while not (answer := found()):
             assert time.monotonic() < deadline, f"{what}: {self.sky.tenant.leases()} {self.sky.tenant.servers()}"
             self.app.reconciler.tick()
-            time.sleep(0.2)
+            time.sleep(0.5)
         return answer
 
     def becomes(self, booking: str, status: BookingStatus) -> BookingView:
@@ -114,6 +114,6 @@ class Outpost:
         self.sky.close()
 
 
-def larger(workers: int) -> Profile:
-    """The pair with so many workers."""
-    return replace(PAIR, workers=workers, max_workers=workers)
+def mixed(workers: int) -> Profile:
+    """The pair with so many workers, on two flavors."""
+    return replace(PAIR, head="m.medium", workers=workers, max_workers=workers)

@@ -17,7 +17,6 @@ from almanac.core.windows import Window
 from almanac.factory import wall_clock
 from almanac.services.nodes import Nodes
 from almanac.services.vault import Vault
-from almanac.sites.openstack.machines import Machines
 from almanac.sites.openstack.site import OpenStackSite
 from almanac.storage.database import Database
 
@@ -42,7 +41,7 @@ def until(found: Callable[[], T | None], what: str = "it doesn't come") -> T:
     deadline = time.monotonic() + PATIENCE_S
     while not (answer := again(found)):
         assert time.monotonic() < deadline, what
-        time.sleep(0.5)
+        time.sleep(1.0)  # each look costs four services
     return answer
 
 
@@ -66,7 +65,7 @@ class Sky:
         self.vault = Vault(Fernet.generate_key())
         self.nodes = Nodes(self.database, self.vault, clock, directory / "storage")
         self.site: OpenStackSite | None = None
-        self.agents = Agents(self.nodes, self.machines)
+        self.agents = Agents(self.nodes, self.servers_up)
         self.reopen()
 
     def reopen(self) -> OpenStackSite:
@@ -77,23 +76,22 @@ class Sky:
         self.site = OpenStackSite("sky", self.settings, desk, self._state, self.clock, user_data=self.agents.user_data)
         return self.site
 
-    def machines(self):
-        """The site's servers."""
-        if self.site is None:
-            return []
-        return Machines(self.tenant.cloud, self.settings, self.site.instance).all()
+    def servers_up(self) -> dict[str, str]:
+        """The names of the project's servers that are up, by their ids: of a list without details, which is cheap."""
+        found = self.tenant.cloud.call("compute", "GET", "/servers", "list servers", status="ACTIVE")["servers"]
+        return {str(one["id"]): str(one["name"]) for one in found}
 
-    def nodes_of(self, workers: int = 1) -> tuple[PlacedNode, ...]:
-        """A head and workers that fit."""
+    def nodes_of(self, workers: int = 1, head: str = "m.small") -> tuple[PlacedNode, ...]:
+        """A head and workers that fit; of one flavor unless the head's is another, which costs Blazar another lease."""
         capacity = self.site.capacity()
         flavors = {flavor.name: flavor for flavor in capacity.flavors}
         host = capacity.hosts[0].name
-        head = PlacedNode("head", "head", flavors["m.medium"], host)
-        return (head, *(PlacedNode(f"worker-{n}", "worker", flavors["m.small"], host) for n in range(1, workers + 1)))
+        first = PlacedNode("head", "head", flavors[head], host)
+        return (first, *(PlacedNode(f"worker-{n}", "worker", flavors["m.small"], host) for n in range(1, workers + 1)))
 
-    def order(self, workers: int = 1, start: timedelta = timedelta(0)) -> LeaseOrder:
+    def order(self, workers: int = 1, start: timedelta = timedelta(0), head: str = "m.small") -> LeaseOrder:
         """The lease of a head and workers, for an hour from now, or from then."""
-        return LeaseOrder("l-1", Window.lasting(self.clock() + start, HOUR), self.nodes_of(workers))
+        return LeaseOrder("l-1", Window.lasting(self.clock() + start, HOUR), self.nodes_of(workers, head))
 
     def spec(self, workers: int = 1, seats: int = 1) -> ClusterSpec:
         """A cluster in that lease."""

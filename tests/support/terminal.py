@@ -93,6 +93,11 @@ class Terminal:
         assert said.code == 0, said
         return said.json
 
+    def hears(self, site: str) -> bool:
+        """Whether the server has had a site's answer, so that it can be booked."""
+        found = next(one for one in self.ask("sites") if one["name"] == site)
+        return found["trouble"] is None and bool(found["hosts"])
+
     def elsewhere(self, name: str) -> Terminal:
         """Another person's terminal on the same server."""
         config = {"ALMANAC_CONFIG": str(self.home / name / "credentials.toml")}

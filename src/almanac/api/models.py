@@ -81,6 +81,7 @@ class Site(Out):
     free_now: Resources
     data: list[str] = Field(description="Labels of the data that lies there.")
     mounts: dict[str, str] = Field(description="Data that can be mounted there -> path in clusters that ask for it.")
+    leftovers: list[str] = Field(description="For operators: what whoever runs the site has to remove there, and how.")
 
 
 # --- availability -------------------------------------------------------------------------------------------------

@@ -61,6 +61,8 @@ def sites(json: Json = False) -> None:
         pairs = [("Site", site.name), ("State", state), ("Hosts", len(site.hosts)), *_free_now(site)]
         data = words.data(dict.fromkeys(site.data, "") | dict(site.mounts))
         output.facts([*pairs, ("Capacity", capacity), ("Data", data), ("Isolation", site.isolation)])
+        for left in site.leftovers:
+            output.say(f"Left at {site.name}: {left}", style="yellow")
     if not found:
         output.say("There is no site. See the settings in almanac.toml.")
 

@@ -343,6 +343,9 @@ def status(json: Json = False) -> None:
             *((f"Site {s.name}", s.trouble or ("drained" if s.drained else "open")) for s in sites),
         ]
     )
+    for site in sites:
+        for left in site.leftovers:
+            output.say(f"Left at {site.name}: {left}", style="yellow")
     if person:
         show_bookings(mine)
 

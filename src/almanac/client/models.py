@@ -110,7 +110,12 @@ class Profile:
 
 @dataclass(frozen=True)
 class Site:
-    """Somewhere nodes come from. ``trouble`` says why it can't be used now; resources are by name."""
+    """Somewhere nodes come from; resources are by name.
+
+    Attributes:
+        trouble: why it can't be used now.
+        leftovers: for operators: what whoever runs the site has to remove there, and how.
+    """
 
     name: str
     reserved: bool
@@ -122,6 +127,7 @@ class Site:
     free_now: Mapping[str, int]
     data: tuple[str, ...] = ()
     mounts: Mapping[str, str] = field(default_factory=dict)
+    leftovers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -80,6 +80,7 @@ class SiteCapacity:
         reserved: whether capacity is truly held ahead of time; if False, doors say "best effort, not reserved".
         isolation: in words, how clusters are kept apart here (shown by ``almanac sites``).
         mounts: label of the data that can be mounted here -> where clusters that ask for it find it.
+        leftovers: what is broken here and can be removed by whoever runs the site alone, in words with what to do.
     """
 
     site: str
@@ -89,6 +90,7 @@ class SiteCapacity:
     reserved: bool = True
     isolation: str = ""
     mounts: Mapping[str, str] = field(default_factory=dict)
+    leftovers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

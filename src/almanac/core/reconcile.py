@@ -61,9 +61,10 @@ class WantedCluster:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Ask the site for the lease."""
+    """Ask the site for the lease; ``why`` says what went wrong with it, where it was held before."""
 
     lease: str
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +258,7 @@ def _wanted_lease(row: WantedLease, seen: SeenLease | None) -> Iterable[Action]:
     if seen is not None and seen.state is LeaseState.ERROR:
         return (GiveBack(row.id, seen.handle, again=True),)
     if row.phase is not Phase.READY or seen is None or not seen.whole:
-        return (Hold(row.id),)
+        return (Hold(row.id, seen.reason if seen is not None and row.phase is Phase.READY else ""),)
     return ()
 
 

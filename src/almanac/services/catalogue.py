@@ -282,6 +282,7 @@ class Catalogue:
             total - used,
             tuple(sorted(self.terms(name).data)),
             known.mounts,
+            known.leftovers,
         )
 
     def set_drained(self, name: str, now: datetime | None) -> None:

@@ -206,6 +206,15 @@ class Duties:
                 self._explain(unit, cluster, None, now)
                 self._tell(unit, cluster, "held", f"{row.site} holds its capacity now.", now)
 
+    def lost(self, row: LeaseRow, why: str, now: datetime) -> LeaseRow:
+        """A site no longer holds what it held: tell its person, who is told of the next word on it, too."""
+        with self._database.write() as unit:
+            cluster = unit.clusters.for_lease(row.id)
+            if cluster is not None:
+                self._explain(unit, cluster, why, now)
+                self._tell(unit, cluster, "mending", f"{why} Another is asked for.", now)
+        return replace(row, attempts=max(row.attempts, _TOLD_AFTER))
+
     def not_held(self, row: LeaseRow, error: SiteError, attempts: int, not_before: datetime, now: datetime) -> None:
         """A site doesn't hold a lease yet: write that down, and tell its person if it wasn't only a moment."""
         reason = _in_words(error, row.site)

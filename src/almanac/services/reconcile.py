@@ -180,8 +180,8 @@ class Reconciler:
 
     def _do(self, action: Action, leases: Mapping[str, LeaseRow], clusters: Mapping[str, ClusterRow]) -> None:
         match action:
-            case Hold(lease):
-                self._hold(leases[lease])
+            case Hold(lease, why):
+                self._hold(leases[lease], why)
             case GiveBack(lease, handle, again):
                 self._give_back(leases[lease], handle, again=again)
             case Prepare(cluster):
@@ -195,8 +195,10 @@ class Reconciler:
 
     # Each step below saves what it knows before the next risky call, so that a crash between two is mended by a later tick.
 
-    def _hold(self, row: LeaseRow) -> None:
+    def _hold(self, row: LeaseRow, why: str) -> None:
         site = self._catalogue.site(row.site)
+        if why:
+            row = self._duties.lost(row, why, self._clock())
         self._lease(row.id, phase=Phase.STARTING)
         try:
             for handle in site.hold(load_order(row.id, row.window, row.order)):

@@ -173,6 +173,7 @@ class SiteView:
 
     Attributes:
         mounts: label -> where clusters find it, for what of it can be mounted.
+        leftovers: what whoever runs the site has to remove there, in words for an operator.
     """
 
     name: str
@@ -185,6 +186,7 @@ class SiteView:
     free_now: Resources
     data: tuple[str, ...] = ()
     mounts: Mapping[str, str] = field(default_factory=dict)
+    leftovers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -200,6 +201,15 @@ def test_the_catalogue_and_the_sites(world):
     (site,) = made(world.call("owner", "GET", "/sites"))
     assert (site["name"], site["drained"], site["trouble"], len(site["hosts"])) == (SITE, False, None, 8)
     assert site["free_now"]["cores"] < site["total"]["cores"] == 8 * 64
+
+
+def test_what_is_left_at_a_site_is_told_to_operators_alone(world, monkeypatch):
+    site = world.app.catalogue.site(SITE)
+    capacity = replace(site.capacity(), leftovers=("A lease is stuck.",))
+    monkeypatch.setattr(site, "capacity", lambda: capacity)
+    world.clock.advance(timedelta(minutes=1))
+    told = {who: made(world.call(who, "GET", "/sites"))[0]["leftovers"] for who in ("owner", "lead", "operator")}
+    assert told == {"owner": [], "lead": [], "operator": ["A lease is stuck."]}
 
 
 def test_a_drained_site_takes_no_bookings_until_it_is_undrained(world):

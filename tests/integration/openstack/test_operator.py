@@ -43,7 +43,7 @@ def test_from_an_entry_to_a_booking_and_back_to_nothing(tenant, tmp_path):
         assert "Next: almanac site check east" in added.out
         almanac("down")
         almanac("up", "--port", "0")
-        until(lambda: _seen(almanac), "the cloud never answers")
+        until(lambda: almanac.hears("east"), "the cloud never answers")
         booked = almanac.ask("book", "spark-small", "--at", "in 2h", "--for", "1h")
         assert (booked["site"], booked["reserved"]) == ("east", True)
         assert booked["why"].startswith("it is cheaper than lab")
@@ -56,9 +56,3 @@ def test_from_an_entry_to_a_booking_and_back_to_nothing(tenant, tmp_path):
         until(lambda: not tenant.leases(), "Blazar still has the lease")
         assert "Nothing is booked at east: it is empty." in almanac("site", "drain", "east").out
     assert tenant.left() == ""
-
-
-def _seen(almanac) -> bool:
-    """Whether the loop has had the cloud's answer."""
-    east = next(site for site in almanac.ask("sites") if site["name"] == "east")
-    return east["trouble"] is None and bool(east["hosts"])

@@ -188,7 +188,7 @@ def test_hosts_are_leased_whole(tenant, tmp_path):
 def test_a_full_cloud_is_no_room_and_a_quota_is_named(sky, tenant):
     order = held(sky)
     crowd = tuple(replace(order.nodes[1], name=f"worker-{n}") for n in range(1, 200))
-    with pytest.raises(NoRoom, match=r"Blazar has no room to lease 199 x m\.small"):
+    with pytest.raises(NoRoom, match=r"Blazar has no room to lease 200 x m\.small"):
         list(sky.site.hold(replace(order, id="l-2", nodes=(order.nodes[0], *crowd))))
     tenant.limit(instances=0)
     with pytest.raises(NoRoom, match="Quota exceeded"):

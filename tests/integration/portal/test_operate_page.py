@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -45,6 +46,14 @@ def test_a_site_is_drained_and_used_again_by_an_operator_alone(world, operator):
     assert operator.send(back).status_code == 303
     assert not world.app.catalogue.drained("local", world.clock())
     assert Visitor(world).signed_in("owner").send(form).status_code == 403
+
+
+def test_what_is_left_at_a_site_is_there_with_what_to_do(world, operator, monkeypatch):
+    site = world.app.catalogue.site("local")
+    capacity = replace(site.capacity(), leftovers=("The lease <b>x</b> is stuck: end it.",))
+    monkeypatch.setattr(site, "capacity", lambda: capacity)
+    world.clock.advance(timedelta(minutes=1))
+    assert "The lease &lt;b&gt;x&lt;/b&gt; is stuck: end it." in operator.see("/operate").text
 
 
 def test_what_fails_is_there_with_its_reason(world, operator, monkeypatch):

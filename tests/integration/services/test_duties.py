@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -122,6 +123,28 @@ def test_what_is_not_held_long_before_it_begins_is_told_at_once_and_when_it_is(r
     ticks(rig, 10)
     assert view(rig, booked.id).reason is None
     assert kinds(rig, booked.id)[-1] == "held"
+
+
+def test_capacity_that_is_lost_before_its_time_is_told_and_had_again(rig, monkeypatch):
+    booked = book(rig, start=rig.clock() + 24 * HOUR)
+    ticks(rig)
+    site = rig.app.catalogue.site("cave")
+    whole = site.observe
+
+    def lame():
+        seen = whole()
+        return replace(seen, leases=tuple(replace(one, whole=False, reason="It got stuck.") for one in seen.leases))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(site, "observe", lame)
+        rig.faults["cave"].fail("hold", Temporary("the API is busy"), times=1)
+        skip(rig, MINUTE)
+        told = rig.app.access.events(ADA, booked.id)[-1]
+        assert (told.kind, told.message) == ("mending", "It got stuck. Another is asked for.")
+        assert "the API is busy" in view(rig, booked.id).reason
+    skip(rig, 2 * MINUTE)
+    assert kinds(rig, booked.id)[-2:] == ["mending", "held"]
+    assert view(rig, booked.id).reason is None
 
 
 def test_a_dead_cluster_is_mended_and_its_people_told(rig):

@@ -91,7 +91,13 @@ def test_a_lease_in_error_is_given_back_and_held_anew():
 
 
 def test_a_lease_of_which_a_part_was_lost_is_held_again_while_its_cluster_goes_on():
-    assert acts(seen_leases=(replace(ACTIVE, whole=False),)) == [Hold("l"), Record("c", RUNS)]
+    lame = replace(ACTIVE, whole=False, reason="It burns.")
+    assert acts(seen_leases=(lame,)) == [Hold("l", "It burns."), Record("c", RUNS)]
+
+
+def test_why_a_lease_is_asked_for_again_is_said_once():
+    lame, again = replace(ACTIVE, whole=False, reason="It burns."), replace(LEASE, phase=Phase.STARTING)
+    assert acts(leases=(again,), clusters=(), seen_leases=(lame,), seen=()) == [Hold("l")]
 
 
 def test_a_lease_is_given_back_only_when_its_cluster_is_gone():

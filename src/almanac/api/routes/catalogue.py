@@ -25,12 +25,12 @@ def profiles(app: App, _: Who, now: Now) -> list[m.Profile]:
 
 
 @router.get("/sites", summary="Sites")
-def sites(app: App, _: Who, now: Now) -> list[m.Site]:
+def sites(app: App, caller: Who, now: Now) -> list[m.Site]:
     """Where nodes come from, what each site has, and what is free of it now.
 
     Example: `curl -H "Authorization: Bearer $ALMANAC_TOKEN" $ALMANAC_URL/api/v1/sites`
     """
-    return [_site(view) for view in app.catalogue.sites(now)]
+    return [_site(view, operator=caller.operator) for view in app.catalogue.sites(now)]
 
 
 @router.post(
@@ -56,6 +56,6 @@ def _node(view: NodeView) -> m.Node:
     return m.Node(flavor=view.flavor, **asdict(view.resources))
 
 
-def _site(view: SiteView) -> m.Site:
+def _site(view: SiteView, *, operator: bool) -> m.Site:
     hosts = [m.Host(name=name, resources=m.Resources(**asdict(resources))) for name, resources in view.hosts]
-    return m.Site(**asdict(view) | {"hosts": hosts})
+    return m.Site(**asdict(view) | {"hosts": hosts, "leftovers": view.leftovers if operator else ()})

@@ -38,6 +38,7 @@ class BlazarLease:
         started: whether its capacity is usable now: Blazar has set it up, and it hasn't ended.
         whole: False when its creation was cut off: no events, so it neither starts nor ends nor can be deleted.
         trouble: in words, why it isn't what it should be; empty when all is well.
+        stuck: whether a change of it was begun and never ended.
     """
 
     id: str
@@ -50,6 +51,7 @@ class BlazarLease:
     started: bool
     whole: bool
     trouble: str = ""
+    stuck: bool = False
 
     @property
     def in_making(self) -> bool:
@@ -57,9 +59,14 @@ class BlazarLease:
         return not self.whole and not self.trouble
 
     @property
+    def cut_off(self) -> bool:
+        """Whether Blazar was killed in the midst of a change of it, and now refuses the next, its deletion too."""
+        return self.stuck or (bool(self.trouble) and not self.whole)
+
+    @property
     def hopeless(self) -> bool:
-        """Whether its creation or deletion was cut off for good: it holds nothing of use, and Blazar won't delete it."""
-        return bool(self.trouble) and (not self.whole or self.status == "DELETING")
+        """Whether it was cut off and holds nothing of use."""
+        return self.cut_off and not self.started
 
     @property
     def over(self) -> bool:
@@ -190,6 +197,7 @@ def parse(lease: Mapping[str, Any], now: datetime) -> BlazarLease:
     lines: list[Mapping[str, Any]] = lease.get("reservations") or []
     line: Mapping[str, Any] = lines[0] if lines else {}
     status = str(lease.get("status") or "")
+    stuck = _is_stuck(lease, status, now)
     return BlazarLease(
         id=str(lease["id"]),
         name=str(lease["name"]),
@@ -200,17 +208,20 @@ def parse(lease: Mapping[str, Any], now: datetime) -> BlazarLease:
         amount=int(line.get("amount") or line.get("max") or 0),
         started=line.get("status") == "active" and status not in _GONE,
         whole=bool(lease.get("events")) and bool(line.get("resource_id")),
-        trouble=_trouble(lease, line, status, now),
+        trouble=f"Blazar has left the lease in {status}." if stuck else _trouble(lease, line, status),
+        stuck=stuck,
     )
 
 
-def _trouble(lease: Mapping[str, Any], line: Mapping[str, Any], status: str, now: datetime) -> str:
-    since = lease.get("updated_at") or lease.get("created_at")
+def _is_stuck(lease: Mapping[str, Any], status: str, now: datetime) -> bool:
+    since = str(lease.get("updated_at") or lease.get("created_at") or "")
+    patience = HALF_MADE_AFTER if status == "CREATING" else STUCK_AFTER
+    return status in _TRANSITIONAL and bool(since) and now - _instant(since) > patience
+
+
+def _trouble(lease: Mapping[str, Any], line: Mapping[str, Any], status: str) -> str:
     if status == "ERROR" or line.get("status") == "error":
         return "Blazar shows the lease in ERROR."
-    patience = HALF_MADE_AFTER if status == "CREATING" else STUCK_AFTER
-    if status in _TRANSITIONAL and since and now - _instant(since) > patience:
-        return f"Blazar has left the lease in {status}."
     if line.get("missing_resources"):
         return "A host of the lease is gone, and Blazar has found no other."
     return "Blazar calls the lease degraded." if lease.get("degraded") else ""

@@ -24,22 +24,20 @@ log = logging.getLogger(__name__)
 
 
 def end(blazar: Blazar, leases: Sequence[BlazarLease]) -> None:
-    """End leases; what Blazar's manager made or deleted only half, and won't delete, is left to its operator.
+    """End leases; what Blazar's manager began to change and won't delete any more is left to its operator.
 
     Raises:
         SiteError: Blazar is in trouble.
     """
     for lease in leases:
         try:
-            for attempt in stamina.retry_context(on=Busy, attempts=1 if lease.hopeless else 10, wait_max=2.0):
+            for attempt in stamina.retry_context(on=Busy, attempts=1 if lease.cut_off else 10, wait_max=2.0):
                 with attempt:
                     blazar.delete(lease.id)
         except SiteError:
-            if not lease.hopeless:
+            if not lease.cut_off:
                 raise
-            log.warning(
-                "Blazar won't delete %s (%s), left in %s; its operator can.", lease.id, lease.name, lease.status
-            )
+            log.info("Blazar won't delete %s (%s), left in %s; its operator can.", lease.id, lease.name, lease.status)
 
 
 class Group:

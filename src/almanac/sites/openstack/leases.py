@@ -9,11 +9,12 @@ from __future__ import annotations
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from almanac.core.ports import Handle, LeaseOrder, LeaseState, NoRoom, Permanent, SeenLease, Temporary
+from almanac.core.ports import Handle, LeaseOrder, LeaseState, NoRoom, Permanent, SeenLease, SiteError, Temporary
 from almanac.core.resources import Flavor
 from almanac.core.windows import Window
 from almanac.sites.openstack.blazar import Blazar, BlazarLease, UnknownKind, Wanted
@@ -56,6 +57,7 @@ class Leases:
         self._reserved = reserved
         self._clock = clock
         self._creating = threading.Lock()
+        self._left: tuple[str, ...] = ()
 
     def hold(self, order: LeaseOrder) -> Iterator[Handle]:
         """Hold an order, or change what is held of it; see ``core.ports.Site.hold``.
@@ -123,8 +125,10 @@ class Leases:
         book = self._book.entries()
         if not self._reserved():
             return tuple(self._see(one, {}, now, whole=True) for one in book.values() if one.held)
-        # What was made or deleted only half can't be ended, so it is no reason to see an order.
-        found = {order: hopeful for order, parts in self._all_parts(now).items() if (hopeful := _hopeful(parts))}
+        held = {order for order, one in book.items() if one.held}
+        # What was cut off in the midst can't be ended, so it is no reason to see an order that isn't held (any more).
+        all_ = self._all_parts(now).items()
+        found = {order: left for order, parts in all_ if (left := parts if order in held else _endable(parts))}
         seen = []
         for order in sorted(book.keys() | found.keys()):
             parts = found.get(order, {})
@@ -132,6 +136,16 @@ class Leases:
             if parts or (known.held and known.window.end <= now):
                 seen.append(self._see(known, parts, now, whole=self._whole(known, parts, now)))
         return tuple(seen)
+
+    def leftovers(self) -> tuple[str, ...]:
+        """Our leases that Blazar refuses to end, in words for an operator; what was known last while Blazar doesn't answer."""
+        if self._reserved():
+            with suppress(SiteError):
+                every = [
+                    one for parts in self._all_parts(self._clock()).values() for all_ in parts.values() for one in all_
+                ]
+                self._left = tuple(_left(one) for one in every if one.cut_off)
+        return self._left
 
     def _see(self, known: Entry, parts: Parts, now: datetime, *, whole: bool) -> SeenLease:
         state = self._state(known, parts, now) if parts else _by_time(known.window, now)
@@ -221,9 +235,21 @@ class Leases:
         return found
 
 
-def _hopeful(parts: Parts) -> Parts:
-    left = {name: [one for one in all_ if not one.hopeless] for name, all_ in parts.items()}
+def _endable(parts: Parts) -> Parts:
+    left = {name: [one for one in all_ if not one.cut_off] for name, all_ in parts.items()}
     return {name: all_ for name, all_ in left.items() if all_}
+
+
+def _nodes(amount: int) -> str:
+    return "1 node" if amount == 1 else f"{amount or 'some'} nodes"
+
+
+def _left(lease: BlazarLease) -> str:
+    return (
+        f"Blazar has left the lease {lease.id} ({lease.name}) in {lease.status} and won't end it: until "
+        f"{lease.window.end:%Y-%m-%d %H:%M} UTC it may keep {_nodes(lease.amount)} from others. "
+        "Whoever runs Blazar can end it (docs: how-to/operate-an-openstack-site)."
+    )
 
 
 def _by_time(window: Window, now: datetime) -> LeaseState:

@@ -100,7 +100,8 @@ class OpenStackSite:
 
     def capacity(self) -> SiteCapacity:
         """Hosts or the quota, flavors and limits, as of now."""
-        return replace(self._ground.capacity.look(self._name), mounts=self._ground.data.places)
+        found = self._ground.capacity.look(self._name)
+        return replace(found, mounts=self._ground.data.places, leftovers=self._ground.leases.leftovers())
 
     def observe(self) -> Observation:
         """All leases and clusters that carry this Almanac's name; at most half a second old."""

@@ -77,6 +77,15 @@ def test_a_deletion_that_was_cut_off_is_hopeless_too():
     assert (young.over, young.hopeless, old.over, old.hopeless) == (True, False, True, True)
 
 
+@pytest.mark.parametrize(("line", "hopeless"), [("pending", True), ("active", False)])
+def test_a_start_that_was_cut_off_can_not_be_ended_and_is_of_use_only_where_it_had_come_far(line, hopeless):
+    starting = LEASE | {"status": "STARTING", "reservations": [LINE | {"status": line}]}
+    young, old = parse(starting, NOW), parse(starting, NOW + timedelta(minutes=4))
+    assert (young.cut_off, young.broken) == (False, False)
+    assert (old.cut_off, old.hopeless, old.usable) == (True, hopeless, not hopeless)
+    assert old.trouble == "Blazar has left the lease in STARTING."
+
+
 def test_what_is_asked_for():
     def asks(kind):
         return Wanted(kind, "flavor-id", 4, 8192, 40).reservation(3)

@@ -10,7 +10,7 @@ import pytest
 from almanac.core.ports import LeaseOrder, LeaseState, NoRoom, Permanent, PlacedNode, Temporary
 from almanac.core.resources import Flavor, Resources
 from almanac.core.windows import Window
-from almanac.sites.openstack.blazar import Blazar, BlazarLease, UnknownKind
+from almanac.sites.openstack.blazar import Blazar, BlazarLease, Busy, UnknownKind
 from almanac.sites.openstack.book import Book
 from almanac.sites.openstack.errors import Answer
 from almanac.sites.openstack.leases import Leases
@@ -31,8 +31,11 @@ class Stage:
         self.there = []
         self.trouble = []
         self.kinds = []
+        self.silent = False
 
     def leases(self, _now):
+        if self.silent:
+            raise Temporary("Blazar could not list leases")
         return tuple(self.there)
 
     def lease(self, lease, _now):
@@ -51,7 +54,14 @@ class Stage:
             raise met
         return made
 
+    def get_stuck(self):
+        """Its manager is killed while it starts everything."""
+        facts = {"status": "STARTING", "started": False, "stuck": True}
+        self.there = [replace(one, trouble="Blazar has left the lease in STARTING.", **facts) for one in self.there]
+
     def delete(self, lease):
+        if self.lease(lease, NOW).stuck:
+            raise Busy("Blazar is starting or ending a lease just now.")
         self.there = [one for one in self.there if one.id != lease]
 
 
@@ -162,6 +172,42 @@ def test_a_lease_that_does_not_last_is_noticed_at_once(case):
     case.hold()
     assert case.seen().whole
     assert len(case.stage.there) == 2
+
+
+def test_a_lease_stuck_in_its_start_is_said_replaced_and_told_to_the_operator(case):
+    case.hold()
+    case.stage.get_stuck()
+    seen = case.seen()
+    assert (seen.state, seen.whole, seen.reason) == (
+        LeaseState.PENDING,
+        False,
+        "Blazar has left the lease in STARTING.",
+    )
+    case.hold()
+    assert (case.seen().state, case.seen().whole) == (LeaseState.ACTIVE, True)
+    left = case.leases.leftovers()
+    assert len(left) == 2
+    assert left[0].startswith("Blazar has left the lease id-1 (almanac/")
+    assert "in STARTING and won't end it: until 2026-12-01 11:01 UTC it may keep 1 node from others." in left[0]
+    case.stage.silent = True
+    assert case.leases.leftovers() == left
+    case.stage.silent = False
+    case.leases.give_back({"lease": "l-1"})
+    assert case.seen() is None
+    assert [one.id for one in case.stage.there] == ["id-1", "id-2"]
+
+
+def test_what_is_left_of_an_order_that_nobody_knows_and_can_not_be_ended_is_no_orphan(case):
+    case.hold()
+    case.stage.get_stuck()
+    case.stage.there = [replace(one, started=True) for one in case.stage.there]
+    assert case.seen().whole
+    case.leases.give_back({"lease": "l-1"})
+    assert case.seen() is None
+
+
+def test_without_reservations_nothing_can_be_left(tmp_path):
+    assert Case(tmp_path, LeaseKind.NONE).leases.leftovers() == ()
 
 
 def test_an_order_waits_until_all_of_it_is_active(case):
