@@ -66,7 +66,7 @@ def draw_capacity(terminal: Terminal) -> None:
             terminal.ask("book", "spark-small", "--at", at, "--for", "5h", "--title", "Course")
     while not terminal.ask("plan")["plans"]:
         time.sleep(1)
-    with chromium() as browser, visiting(browser, told["url"], viewport=SCREEN, device_scale_factor=1.5) as page:
+    with chromium() as browser, visiting(browser, told["entrance"], viewport=SCREEN, device_scale_factor=1.5) as page:
         sign_in_by_link(page, told["browser_link"])
         page.goto("/capacity?profile=spark-small&days=7")
         page.get_by_label("Floor of spark-small").fill("2")

@@ -7,21 +7,30 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
 
+import httpx2
 import pytest
+from tests.support.certificates import self_signed
 from tests.support.terminal import SIMULATED, Terminal, serving
 
 from almanac.client import Client, ClientError, NotReachable, book, bookings, connect
 from almanac.client.credentials import load
 from almanac.client.jupyter import Jupyter
 from almanac.client.models import Request
+from almanac.client.trust import trusted
 from almanac.core.bookings import BookingStatus
 
 
 def client_of(terminal: Terminal) -> Client:
     """The client of a terminal's person."""
+    return Client(load(terminal.credentials).default, token_of(terminal))
+
+
+def token_of(terminal: Terminal) -> str:
+    """The token of a terminal's person."""
     credentials = load(terminal.credentials)
-    return Client(credentials.default, credentials.servers[credentials.default].token)
+    return credentials.servers[credentials.default].token
 
 
 @pytest.fixture(scope="module")
@@ -159,9 +168,36 @@ def stranger(operator: Client) -> tuple[Client, str]:
     return Client(operator.url, made.token), made.token
 
 
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def look_around(address: str, token: str) -> str:
+    """Spark's page of jobs; all that it leads to and needs is at its own address, and is there."""
+    own = urlsplit(address).path
+    with httpx2.Client(base_url=address, headers=bearer(token), verify=trusted(), follow_redirects=True) as browser:
+        page = browser.get("jobs/").text
+        leads = sorted(set(re.findall(r'(?:href|src)="(/[^"#]*)"', page)))
+        assert f"{own}stages/" in leads
+        assert all(lead.startswith(own) for lead in leads)
+        assert {browser.get(lead).status_code for lead in leads} == {200}
+    return page
+
+
 @pytest.mark.cluster
-def test_a_real_platform_from_python_a_stock_client_a_script_and_a_notebook(tmp_path):
-    with serving(tmp_path, {"ALMANAC_LOCAL__MEMORY_RESERVE_MIB": "512"}) as terminal, client_of(terminal) as client:
+def test_a_real_platform_from_python_a_stock_client_a_script_and_a_notebook_through_a_door_with_tls(
+    tmp_path, monkeypatch
+):
+    certificate, key = self_signed(tmp_path, "localhost")
+    for trusting in ("SSL_CERT_FILE", "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH"):
+        monkeypatch.setenv(trusting, str(certificate))
+    door = {"ALMANAC_DOOR__CERTIFICATE": str(certificate), "ALMANAC_DOOR__KEY": str(key)}
+    with (
+        serving(tmp_path, {"ALMANAC_LOCAL__MEMORY_RESERVE_MIB": "512", **door}) as terminal,
+        client_of(terminal) as near,
+        Client(near.health().door["url"], token_of(terminal)) as client,
+    ):
+        assert client.url.startswith("https://localhost:")
         with book("spark-small", hours=0.5, client=client) as platform:
             assert platform.spark.range(1000).selectExpr("sum(id)").first()[0] == 499500
 
@@ -185,6 +221,10 @@ def test_a_real_platform_from_python_a_stock_client_a_script_and_a_notebook(tmp_
             with terminal.start("run", platform.id, tmp_path / "count.py", "12345") as process:
                 out, err = process.communicate(timeout=240)
             assert (process.returncode, out) == (3, "counted 12345\n"), err
+
+            pages = client.connection(platform.id).spark_ui_url
+            assert "Completed Jobs" in look_around(pages, token_of(terminal))
+            assert httpx2.get(pages, headers=bearer(her_token), verify=trusted()).status_code == 404
 
             jupyter = Jupyter(platform.notebook_url)
             with jupyter.kernel() as kernel:

@@ -17,6 +17,7 @@ from uuid import uuid4
 import httpx2
 
 from almanac.client.errors import ClientError
+from almanac.client.trust import trusted
 
 if TYPE_CHECKING:
     from websocket import WebSocket
@@ -71,7 +72,10 @@ class Jupyter:
         self._secure = parts.scheme == "https"
         headers = {"Authorization": f"token {self._token}"}
         url = f"{parts.scheme}://{self._address}"
-        self._http = httpx2.Client(base_url=url, headers=headers, timeout=TIMEOUT, trust_env=False)
+        self._trusted = trusted()
+        self._http = httpx2.Client(
+            base_url=url, headers=headers, timeout=TIMEOUT, trust_env=False, verify=self._trusted
+        )
 
     def close(self) -> None:
         """Close its connections."""
@@ -143,6 +147,7 @@ class Jupyter:
                 suppress_origin=True,
                 sockopt=[(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)],
                 http_no_proxy=["*"],
+                sslopt={"context": self._trusted},
             )
         except (OSError, websocket.WebSocketException) as error:
             raise self._unreachable(type(error).__name__) from error

@@ -13,6 +13,7 @@ import httpx2
 from pydantic import TypeAdapter
 
 from almanac.client.errors import ClientError, NotReachable
+from almanac.client.trust import trusted
 
 T = TypeVar("T")
 
@@ -33,7 +34,9 @@ class Transport:
         self.url = url.rstrip("/")
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         try:
-            self._http = httpx2.Client(base_url=f"{self.url}/api/v1", headers=headers, timeout=TIMEOUT, trust_env=False)
+            self._http = httpx2.Client(
+                base_url=f"{self.url}/api/v1", headers=headers, timeout=TIMEOUT, trust_env=False, verify=trusted()
+            )
         except (httpx2.InvalidURL, ValueError) as error:
             raise _bad_address(url) from error
 

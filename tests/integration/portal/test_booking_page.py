@@ -8,6 +8,9 @@ import pytest
 from tests.integration.api.world import MARK
 from tests.integration.portal.visitor import Visitor, forms
 
+from almanac.factory import fronted
+from almanac.services.door import Addresses, Door
+
 HOUR = timedelta(hours=1)
 
 
@@ -32,6 +35,20 @@ def test_a_ready_booking_has_its_links_and_they_are_its_owners_alone(ada, ready)
     assert "Ready" in others
     for secret in ("sc://", "token=", "Release"):
         assert secret not in others
+
+
+def test_sparks_own_pages_are_a_link_away_where_there_is_a_front_door(ada, ready):
+    world, door = ada.world, Addresses("https://almanac.example.org", "https://almanac.example.org:8443")
+    assert "Spark's own pages" not in ada.see(ready).text
+    with world.app.database.write() as unit:
+        cluster = unit.clusters.for_booking(ready.rpartition("/")[2])
+        endpoints = {**cluster.endpoints, "ui:connect": "http://127.0.0.1:4040"}
+        unit.clusters.record(cluster.id, cluster.changed_at, endpoints=endpoints)
+    world.http.app.state.almanac = fronted(world.app, Door(door))
+    page = ada.see(ready).text
+    assert f'href="https://almanac.example.org:8443/s/{cluster.id}/connect/"' in page
+    assert "sc://almanac.example.org:443/;use_ssl=true;" in page
+    assert "Spark's own pages" not in Visitor(world).signed_in("member").see(ready).text
 
 
 def test_another_projects_booking_is_not_there(ada, ready):
