@@ -12,6 +12,7 @@ from functools import partial
 from almanac.core.catalogue import Profile
 from almanac.core.ports import Site
 from almanac.mail.smtp import MailServer
+from almanac.monitoring.event_log_reader import EventLogReader
 from almanac.services.access import Access
 from almanac.services.accounts import Accounts
 from almanac.services.addresses import Addresses
@@ -24,6 +25,7 @@ from almanac.services.changes import Changes
 from almanac.services.choosing import Chooser
 from almanac.services.demand import DemandHistory
 from almanac.services.devices import Devices
+from almanac.services.diagnoses import Diagnoses
 from almanac.services.dials import Dials
 from almanac.services.door import Door
 from almanac.services.duties import Duties
@@ -134,6 +136,7 @@ class Almanac:
     plan_desk: PlanDesk
     monitoring: Monitoring
     live: Live
+    diagnoses: Diagnoses
     planning: Planning | None = None
     nodes: Nodes | None = None
     institution: Institution | None = None
@@ -224,6 +227,7 @@ def compose(
         planning=planning if enabled else None,
         monitoring=monitoring,
         live=Live(database, monitoring),
+        diagnoses=Diagnoses(database, catalogue, EventLogReader(), nodes.storage if nodes else None),
         nodes=nodes,
     )
 

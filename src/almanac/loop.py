@@ -14,6 +14,8 @@ log = logging.getLogger(__name__)
 
 FORESIGHT = "foresight"
 """The election of the one that plans."""
+ARCHIVIST = "archivist"
+"""The election of the one that keeps what bookings leave behind."""
 MESSENGER = "messenger"
 """The election of the one that reminds people and delivers their mail."""
 
@@ -143,3 +145,14 @@ class Messenger(Beside):
         self._app.reminders.look(now)
         self._app.notices.tidy(now)
         return self._app.post is not None and self._app.post.look()
+
+
+class Archivist(Beside):
+    """Keeps why the jobs of bookings that are over took as long as they did: people may delete the logs."""
+
+    def __init__(self, app: Almanac, holder: str, look_s: float = 2.0) -> None:
+        super().__init__(app, ARCHIVIST, holder, look_s)
+
+    def look(self, now: datetime) -> bool:
+        """Keep one booking's diagnosis."""
+        return self._app.diagnoses.keep(now)

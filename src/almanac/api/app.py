@@ -14,6 +14,7 @@ from almanac.api.routes import (
     admin,
     bookings,
     catalogue,
+    diagnoses,
     door,
     feeds,
     ledger,
@@ -68,7 +69,7 @@ def create_app(almanac: Almanac) -> FastAPI:
     app.state.feed_limits = feeds.FeedLimits()
     app.state.node_calls = nodes.call_limit()
     routes = APIRouter(prefix=BASE, responses=errors.documented(500, 503))
-    of_bookings = (bookings, receipts, watch, metrics, series, waiting, feeds, notices)
+    of_bookings = (bookings, receipts, watch, metrics, diagnoses, series, waiting, feeds, notices)
     for topic in (session, sign_in, account, catalogue, *of_bookings, ledger, plan, tokens, admin):
         routes.include_router(topic.router)
     for machines in (nodes.router, metrics.machines, metrics.grafana, door.router):  # no door for people

@@ -75,6 +75,7 @@ class Receipt(Out):
     cost: Cost
     saved: list[Saved]
     is_saved: bool = Field(description="false: it is still being saved.")
+    jobs: list[str] = Field(description="Why its jobs took as long as they did, a sentence for each Spark application.")
 
 
 class AgainBody(In):

@@ -1,93 +1,158 @@
-"""Why a job was slow, from its event log: ``diagnose``."""
+"""Why a job was slow, from its booking or its event log: ``diagnose``."""
 
 from __future__ import annotations
 
+import re
+import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from almanac.cli import output
+from almanac.cli import options, output
 from almanac.cli.options import Json, command
+from almanac.core.errors import AlmanacError, BadRequest
 
 if TYPE_CHECKING:
+    from almanac.client.client import Client
+    from almanac.client.diagnosed import BookingDiagnosis
     from almanac.diagnosis.comparing import Change, Comparison
     from almanac.diagnosis.diagnose import Diagnosis
 
 PANEL = "Use"
 COLOURS = {"low": "", "moderate": "yellow", "severe": "red", "critical": "bold red"}
 MEBI = 1 << 20
+BOOKING = re.compile(r"(?P<booking>b-[a-z0-9]{6,38})(/(?P<application>[A-Za-z0-9_-]+))?")
+"""A booking, or one application of it."""
+LONGEST_READING_S = 300.0
+AGAIN_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A diagnosis, and where it comes from if that is a booking."""
+
+    diagnosis: Diagnosis
+    booking: BookingDiagnosis | None = None
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    command(app, "diagnose", example="almanac diagnose eventlog_v2_app-1 --compare eventlog_v2_app-2", panel=PANEL)(
-        diagnose
-    )
+    command(app, "diagnose", example="almanac diagnose b-7k3m9q2x b-4f2p8w6c", panel=PANEL)(diagnose)
 
 
 def diagnose(
-    log: Annotated[
-        Path, typer.Argument(metavar="EVENT_LOG", help="A file, or a rolling log's directory; compressed or not.")
+    run: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN",
+            help="A booking (b-7k3m9q2x), one Spark application of it (b-7k3m9q2x/app-...), or an event log: a file, "
+            "or a rolling log's directory, compressed or not.",
+        ),
     ],
-    *,
-    other: Annotated[
-        Path | None, typer.Option("--compare", metavar="OTHER", help="An earlier run's event log, to see what changed.")
+    since: Annotated[
+        str | None, typer.Argument(metavar="[EARLIER]", help="An earlier run, to see what changed since.")
     ] = None,
+    *,
     storage: Annotated[
         float | None,
-        typer.Option("--storage", min=1, help="What the storage gives all nodes together, in MiB a second."),
+        typer.Option("--storage", min=1, help="Of event logs: what the storage gives all nodes together, in MiB/s."),
     ] = None,
     json: Json = False,
 ) -> None:
     """Why a Spark job was slow: ranked causes, what to change, and what other sizes would bring."""
     from almanac.diagnosis.comparing import compare
-    from almanac.diagnosis.diagnose import diagnose as found_in
-    from almanac.diagnosis.findings import Platform
-    from almanac.diagnosis.reading import read
 
-    platform = Platform(storage_bytes_per_second=None if storage is None else storage * MEBI)
-    found = found_in(read(log), platform)
-    against = None if other is None else compare(found_in(read(other), platform), found)
+    found = _found(run, storage)
+    against = None if since is None else compare(_found(since, storage).diagnosis, found.diagnosis)
     if json:
-        output.as_json({"diagnosis": found, "comparison": against})
+        output.as_json({"diagnosis": found.diagnosis, "comparison": against})
         return
-    _show(found)
+    if found.booking is not None:
+        _show_booking(found.booking)
+    _show(found.diagnosis)
     if against is not None:
         _show_comparison(against)
 
 
+def _found(run: str, storage: float | None) -> Found:
+    """The diagnosis of what a person named; a file is a file, whatever its name."""
+    named = BOOKING.fullmatch(run)
+    if named is not None and not Path(run).exists():
+        with options.client() as client:
+            asked = _asked(client, named["booking"], named["application"] or "")
+        return Found(asked.diagnosis, asked)
+    return Found(_read(Path(run), storage))
+
+
+def _read(log: Path, storage: float | None) -> Diagnosis:
+    from almanac.diagnosis.diagnose import diagnose as found_in
+    from almanac.diagnosis.findings import Platform
+    from almanac.diagnosis.reading import read
+
+    if not log.exists() and log.name == str(log):
+        raise BadRequest(
+            f"There is no event log {log}, and that is no booking's id either.",
+            hint="Name a file or directory, or a booking: almanac bookings",
+        )
+    return found_in(read(log), Platform(storage_bytes_per_second=None if storage is None else storage * MEBI))
+
+
+def _asked(client: Client, booking: str, application: str) -> BookingDiagnosis:
+    """What the server says, waited for where it has to read a long log first."""
+    until = time.monotonic() + LONGEST_READING_S
+    while True:
+        try:
+            return client.seeing.diagnosis(booking, application)
+        except AlmanacError as error:
+            if error.code != "still_reading" or time.monotonic() > until:
+                raise
+        output.note("Its event log is long: it is being read.")
+        time.sleep(AGAIN_S)
+
+
+def _show_booking(found: BookingDiagnosis) -> None:
+    if found.live:
+        output.note(f"So far: {found.booking} goes on. Once it has ended, its diagnosis is kept.")
+    if len(found.applications) > 1:
+        others = ", ".join(f"{found.booking}/{name}" for name in found.applications if name != found.application)
+        output.note(f"{len(found.applications)} applications ran in it; the others: {others}")
+
+
 def _show(found: Diagnosis) -> None:
+    from almanac.diagnosis.words import length, shares
+
     for sentence in found.notes:
         output.note(sentence)
-    parts = {part: getattr(found.spent, part) for part in ("cpu", "gc", "fetch", "write", "rest")}
-    shares = ", ".join(f"{name} {found.spent.share(value):.1%}" for name, value in parts.items())
+    parts = ", ".join(f"{name} {share:.1%}" for name, share in shares(found.spent).items())
     output.facts(
         (
             ("Application", f"{found.name} ({found.app}), Spark {found.spark}"),
-            ("Ran", f"{_length(found.wall_s)} on {found.slots} slots, {found.busy_share:.0%} of them busy"),
-            ("Run time", shares if found.spent.run else "no task ran"),
+            ("Ran", f"{length(found.wall_s)} on {found.slots} slots, {found.busy_share:.0%} of them busy"),
+            ("Run time", parts if found.spent.run else "no task ran"),
         )
     )
     _show_causes(found)
     if found.what_if:
-        sizes = "; ".join(f"{e.times:g}x the slots: {_length(e.least_s)} to {_length(e.most_s)}" for e in found.what_if)
+        sizes = "; ".join(f"{e.times:g}x the slots: {length(e.least_s)} to {length(e.most_s)}" for e in found.what_if)
         output.say(f"\nOn other sizes: {sizes}.")
         output.say(f"On this run itself, the model is off by {found.model_error:+.1%}.")
 
 
 def _show_causes(found: Diagnosis) -> None:
+    from almanac.diagnosis.words import fact, saving, verdict
+
     if found.healthy:
-        output.say("\nNothing is wrong with it." if found.spent.run else "\nThere is nothing to judge yet.")
+        output.say(f"\n{verdict(found)}" if not found.causes else "\nNothing is wrong with it.")
     for number, cause in enumerate(found.causes, 1):
-        saved = f"saves {_length(cause.saved_s)} ({cause.saved_share:.0%})"
-        output.say(f"\n{number}. {cause.title}: {cause.level}, {saved}", style=COLOURS[cause.level])
-        output.say("   " + ", ".join(_fact(name, value) for name, value in cause.evidence.items()))
+        output.say(f"\n{number}. {cause.title}: {cause.level}, {saving(cause)}", style=COLOURS[cause.level])
+        output.say("   " + ", ".join(" ".join(fact(name, value)) for name, value in cause.evidence.items()))
         output.say(f"   {cause.advice}")
 
 
 def _show_comparison(found: Comparison) -> None:
-    output.say("\nAgainst the other run")
+    output.say("\nSince the earlier run")
     rows = [_row(change) for change in (found.wall, *found.stages, *found.parts)]
     output.table(("", "Before", "Now", "Change"), rows, empty="")
     if found.slots_before != found.slots_after:
@@ -98,40 +163,6 @@ def _show_comparison(found: Comparison) -> None:
 
 
 def _row(change: Change) -> tuple[str, str, str, str]:
-    grown = f"{change.grown_s / change.before_s:+.0%}" if change.before_s else ""
-    return change.what, _length(change.before_s), _length(change.after_s), grown
+    from almanac.diagnosis.words import changed, length
 
-
-def _fact(name: str, value: float | str) -> str:
-    """A number of the evidence with the unit that its name ends with."""
-    for ending, shown in (("_bytes_per_s", _rate), ("_share", _share), ("_bytes", _size), ("_s", _length)):
-        if name.endswith(ending) and not isinstance(value, str):
-            return f"{name.removesuffix(ending).replace('_', ' ')} {shown(value)}"
-    said = f"{value:,}" if isinstance(value, int) else str(value)
-    return f"{name.replace('_', ' ')} {said}"
-
-
-def _share(value: float) -> str:
-    return f"{value:.1%}"
-
-
-def _rate(value: float) -> str:
-    return f"{_size(value)}/s"
-
-
-def _size(value: float) -> str:
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if value < 1024:
-            return f"{value:,.0f} {unit}" if unit == "B" else f"{value:,.1f} {unit}"
-        value /= 1024
-    return f"{value:,.1f} TiB"
-
-
-def _length(seconds: float) -> str:
-    """A length in two units at most: 3.2 s, 4 min 10 s, 2 h 5 min."""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest} s"
-    return f"{minutes // 60} h {minutes % 60} min"
+    return change.what, length(change.before_s), length(change.after_s), changed(change.before_s, change.after_s)

@@ -87,6 +87,7 @@ def _show(found: Receipt) -> None:
             ("Of it idle", None if use.idle_s is None else timedelta(seconds=use.idle_s)),
             ("Charged", f"{cost.charged_h:.2f} node-hours"),
             ("Refunded", f"{cost.refunded_h:.2f} of {cost.held_h:.2f} node-hours" if cost.held_h else None),
+            *(("Jobs", sentence) for sentence in found.jobs),
             *((f"Saved, {each.what}", each.path) for each in found.saved),
         ]
     )

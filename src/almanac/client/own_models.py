@@ -84,6 +84,7 @@ class Receipt:
     cost: Cost
     saved: tuple[Saved, ...]
     is_saved: bool
+    jobs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

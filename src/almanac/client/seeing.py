@@ -1,11 +1,15 @@
-"""What a booking does now and did before: its metrics."""
+"""What a booking does now and did before: its metrics, and why it took as long as it did."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from almanac.client.transport import Transport, part, read
+
+if TYPE_CHECKING:
+    from almanac.client.diagnosed import BookingDiagnosis
 
 
 @dataclass(frozen=True)
@@ -57,3 +61,19 @@ class SeeingCalls:
             span: how far back; a quarter of an hour if not given.
         """
         return read(Metrics, self._transport.call("GET", f"/bookings/{part(booking)}/metrics", params={"span_s": span}))
+
+    def diagnosis(
+        self, booking: str, application: str = "", *, since: str = "", since_application: str = ""
+    ) -> BookingDiagnosis:
+        """Why its Spark took as long as it did: so far while it runs, for good when it has ended.
+
+        Args:
+            booking: its id.
+            application: one of its Spark applications; its newest if not given.
+            since: another booking, to tell what changed.
+            since_application: one of that one's.
+        """
+        from almanac.client.diagnosed import BookingDiagnosis  # with numpy, which no other question needs
+
+        asked = {"application": application, "with": since, "with_application": since_application}
+        return read(BookingDiagnosis, self._transport.call("GET", f"/bookings/{part(booking)}/diagnosis", params=asked))

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
 from almanac.core.resources import Flavor, Host
@@ -242,6 +243,19 @@ class Observation:
     clusters: tuple[SeenCluster, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Events:
+    """Where the event logs of a cluster that runs on this machine are.
+
+    Attributes:
+        safe: a directory that only Almanac's own user can change.
+        below: relative to it; from there on people can change everything, so no link may be followed.
+    """
+
+    safe: Path
+    below: PurePosixPath
+
+
 class Site(Protocol):
     """Somewhere nodes come from. Calls return soon: what takes long is seen by a later ``observe``."""
 
@@ -281,6 +295,9 @@ class Site(Protocol):
 
     def logs(self, handle: Handle, service: str | None, tail: int) -> Mapping[str, str]:
         """The last ``tail`` lines of each service's log, or of one service's."""
+
+    def events(self, handle: Handle) -> Events | None:
+        """Where Spark's event logs are while the cluster is there; None: not on this machine, so they come when it ends."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ what the model gets wrong of both cancels. Causes overlap: what several save tog
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -117,6 +117,15 @@ def diagnose(run: Run, platform: Platform | None = None) -> Diagnosis:
         stages=tuple(_stage_time(stage) for stage in run.stages),
         notes=(*run.notes, *_memory(run)),
     )
+
+
+def shortened(found: Diagnosis, most: int) -> Diagnosis:
+    """The same with so many stages at most: those that took longest, in their order."""
+    if len(found.stages) <= most:
+        return found
+    longest = sorted(found.stages, key=lambda stage: -stage.wall_s)[:most]
+    note = f"Of {len(found.stages):,} stages, the {most} longest are listed."
+    return replace(found, stages=tuple(sorted(longest, key=lambda stage: stage.id)), notes=(*found.notes, note))
 
 
 def _causes(run: Run, platform: Platform, work: Workload, base: float) -> tuple[Cause, ...]:

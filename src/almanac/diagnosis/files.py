@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal, Protocol
 
 from almanac.diagnosis.codecs import Damaged, opened
 from almanac.diagnosis.trouble import BadEventLog
@@ -18,26 +19,44 @@ PART = re.compile(r"^events_(\d+)_")
 LOG = re.compile(r"^(eventlog_v2_|app-|local-|application_|spark-)")
 
 
+class Part(Protocol):
+    """A file of a log."""
+
+    @property
+    def name(self) -> str:
+        """Its name, by which parts are put in order."""
+
+    def open(self, mode: Literal["rb"], /) -> io.BufferedReader:
+        """Its bytes."""
+
+
 @dataclass(slots=True)
 class Lines:
     """The lines of a log, to be iterated once.
 
     Attributes:
         parts: its files, in order.
+        most: plain bytes that are read of it; None: all.
         truncated: whether the log ended in the middle of something. Known when all lines were read.
         notes: what else a reader should know, as sentences.
     """
 
-    parts: tuple[Path, ...]
+    parts: tuple[Part, ...]
+    most: int | None = None
     truncated: bool = False
     notes: list[str] = field(default_factory=list)
 
     def __iter__(self) -> Iterator[bytes]:
+        left = self.most
         for part in self.parts:
             self.truncated = False  # only the end of the last part is the log's end
-            yield from self._of(part)
+            for line in self._of(part):
+                if left is not None and (left := left - len(line)) < 0:
+                    self.notes.append(f"Only the first {(self.most or 0) / 2**30:.3g} GiB of the log were read.")
+                    return
+                yield line
 
-    def _of(self, part: Path) -> Iterator[bytes]:
+    def _of(self, part: Part) -> Iterator[bytes]:
         import zstandard
 
         try:
@@ -89,8 +108,8 @@ def _lines_of(path: Path) -> Lines:
         raise BadEventLog(f"There is no {path}.", hint="Name an event log, or the directory of a rolling one.")
     if not path.is_dir():
         return Lines((path,))
-    if parts := _parts(path):
-        return _rolling(parts)
+    if lines := rolling(path.iterdir()):
+        return lines
     logs = sorted(entry for entry in path.iterdir() if LOG.match(entry.name))
     if len(logs) == 1:
         return _lines_of(logs[0])
@@ -100,19 +119,24 @@ def _lines_of(path: Path) -> Lines:
     raise BadEventLog(f"There are {len(logs)} event logs in {path}.", hint=f"Name one of them: {names}.")
 
 
-def _parts(directory: Path) -> dict[int, Path]:
-    """The parts of a rolling log by number; what was compacted stands in for all before it."""
-    found = [(int(match[1]), entry) for entry in directory.iterdir() if (match := PART.match(entry.name))]
-    compacted = max((number for number, entry in found if entry.suffix == ".compact"), default=0)
-    kept = [(n, entry) for n, entry in found if n > compacted or (n == compacted and entry.suffix == ".compact")]
-    return dict(sorted(kept))
+def rolling(files: Iterable[Part]) -> Lines | None:
+    """The lines of a rolling log, of which these are the files; None: none of them is a part of one.
 
-
-def _rolling(parts: dict[int, Path]) -> Lines:
-    lines = Lines(tuple(parts.values()))
-    numbers = list(parts)
-    if next(iter(parts.values())).suffix == ".compact":
+    What was compacted stands in for all before it.
+    """
+    found = [(int(match[1]), part) for part in files if (match := PART.match(part.name))]
+    compacted = max((number for number, part in found if _is_compact(part)), default=0)
+    kept = [(n, part) for n, part in found if n > compacted or (n == compacted and _is_compact(part))]
+    if not kept:
+        return None
+    numbers = dict(sorted(kept, key=lambda each: each[0]))
+    lines, last = Lines(tuple(numbers.values())), max(numbers)
+    if compacted:
         lines.notes.append("The log was compacted: jobs that had ended by then are not in this diagnosis.")
-    elif numbers[0] != 1 or numbers[-1] - numbers[0] >= len(numbers):
+    elif len(numbers) < last:
         lines.notes.append("Parts of the log are missing: what they held is not in this diagnosis.")
     return lines
+
+
+def _is_compact(part: Part) -> bool:
+    return part.name.endswith(".compact")

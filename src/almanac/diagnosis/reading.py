@@ -28,6 +28,7 @@ CONNECT = b"org.apache.spark.sql.connect.service.SparkListenerConnectOperation"
 SIZE = re.compile(r"(\d+)([kmgt]?)b?")
 UNITS = {"k": 10, "m": 20, "": 20, "g": 30, "t": 40}
 OUTCOMES = {"Success": Outcome.GOOD, "TaskKilled": Outcome.KILLED, "TaskCommitDenied": Outcome.KILLED}
+LONGEST_NAME = 120
 NS = 1e-6
 """Milliseconds in a nanosecond."""
 
@@ -40,12 +41,24 @@ def read(path: Path) -> Run:
     Raises:
         BadEventLog: there is no event log of Spark there.
     """
-    lines = lines_of(path)
+    return run_of(lines_of(path), str(path))
+
+
+def run_of(lines: Lines, what: str) -> Run:
+    """The run that the lines of a log tell of.
+
+    Args:
+        lines: of the log.
+        what: names it where something is wrong with it.
+
+    Raises:
+        BadEventLog: it is no event log of Spark.
+    """
     reader = Reader()
     reader.read(lines)
     if not reader.known:
         raise BadEventLog(
-            f"{path} is not an event log of Spark.",
+            f"{what} is not an event log of Spark.",
             hint="It should hold one JSON object a line, the first a SparkListenerLogStart.",
         )
     return reader.run(lines)
@@ -179,10 +192,11 @@ class Reader:
         return max(most, 1)
 
     def _log_start(self, event: Event) -> None:
-        self._spark = str(event["Spark Version"])
+        self._spark = str(event["Spark Version"])[:LONGEST_NAME]
 
     def _application_start(self, event: Event) -> None:
-        self._app, self._name = str(event.get("App ID") or ""), str(event["App Name"])
+        self._app = str(event.get("App ID") or "")[:LONGEST_NAME]
+        self._name = str(event["App Name"])[:LONGEST_NAME]
         self._last = float(event["Timestamp"])
 
     def _application_end(self, event: Event) -> None:
@@ -319,11 +333,11 @@ def _bytes(size: str) -> int:
 
 def _label(info: Event) -> str:
     """A stage in a few words: where it was called, or for Spark Connect, which tells none, what it does."""
-    name = str(info["Stage Name"]).strip().partition("\n")[0][:120]
+    name = str(info["Stage Name"]).strip().partition("\n")[0][:LONGEST_NAME]
     if not name.startswith("Spark Connect"):
         return name
     scopes = (orjson.loads(rdd["Scope"])["name"] for rdd in info.get("RDD Info", ()) if rdd.get("Scope"))
-    return ", ".join(dict.fromkeys(scopes))[:120] or "Spark Connect"
+    return ", ".join(dict.fromkeys(scopes))[:LONGEST_NAME] or "Spark Connect"
 
 
 def _made_up(stages: tuple[Stage, ...], known: set[int]) -> list[Job]:

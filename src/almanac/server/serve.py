@@ -18,7 +18,7 @@ import uvicorn
 
 from almanac.core.errors import AlmanacError, Conflict
 from almanac.factory import Almanac, build
-from almanac.loop import Foresight, Loop, Messenger
+from almanac.loop import Archivist, Foresight, Loop, Messenger
 from almanac.portal.app import create_app
 from almanac.server import winding_down
 from almanac.server.doorkeeper import Doorkeeper
@@ -81,7 +81,8 @@ def _door(app: Almanac, entrance: Entrance | None, url: str) -> Iterator[None]:
 
 def _run(app: Almanac, settings: Settings, bound: socket.socket, ready: Callable[[], None], files: StateFiles) -> None:
     holder = f"{socket.gethostname()}:{settings.state}"
-    loop, beside = Loop(app, settings.tick_s, holder), (Foresight(app, holder), Messenger(app, holder))
+    loop = Loop(app, settings.tick_s, holder)
+    beside = (Foresight(app, holder), Messenger(app, holder), Archivist(app, holder))
     config = uvicorn.Config(
         create_app(app),
         log_config=None,

@@ -193,6 +193,8 @@ class Duties:
                 not_before=None,
             )
             change.drop(row.booking_id or row.id)
+            if row.booking_id and row.ready_at:
+                change.unit.diagnoses.want(row.booking_id, now)
             if row.phase not in {Phase.ABSENT, Phase.GONE}:
                 self._tell(change.unit, row, "gone", "Files and logs are saved; the cluster is torn down.", now)
 

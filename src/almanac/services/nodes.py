@@ -87,6 +87,7 @@ class Nodes:
         self._vault = vault
         self._clock = clock
         self._files = KeptFiles(storage_root)
+        self.storage = storage_root
         self.save_cap = save_cap
 
     def desk(self, site: str, url: str) -> Desk:

@@ -80,6 +80,7 @@ class Receipt:
         ended_by: who ended it: a person's name, or ``almanac``.
         why: why it ended, in a sentence.
         saved: empty where nothing ran.
+        jobs: why its jobs took as long as they did: a sentence for each Spark application that ran; empty: nobody knows.
         is_saved: whether all that is there already; False while it is still being saved.
     """
 
@@ -101,6 +102,7 @@ class Receipt:
     cost: Cost
     saved: tuple[Saved, ...]
     is_saved: bool
+    jobs: tuple[str, ...] = ()
 
 
 class Receipts:
@@ -177,6 +179,7 @@ def _receipt(unit: Unit, booking: Booking, ended_at: datetime, state: BookingSta
         cost=_cost(unit, booking.id),
         saved=_saved(booking, cluster),
         is_saved=any(event.kind == "gone" for event in events),
+        jobs=tuple(row.facts["verdict"] for row in unit.diagnoses.of(booking.id) if "verdict" in row.facts),
     )
 
 

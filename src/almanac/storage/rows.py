@@ -365,6 +365,23 @@ class PeakRow:
 
 
 @dataclass(frozen=True, slots=True)
+class DiagnosisRow:
+    """What is kept of why a booking's jobs took as long as they did, one row an application.
+
+    Attributes:
+        application: empty where there is none to tell of: it is still due, or it couldn't be made.
+        due: whether it is still to be made.
+        facts: the services' own, JSON-ready: a diagnosis, or why there is none.
+    """
+
+    booking_id: str
+    application: str
+    at: datetime
+    due: bool
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class PlanRow:
     """The newest plan of a profile, as it is shown.
 

@@ -47,6 +47,7 @@ metadata = MetaData(
 UNFINISHED_CLUSTER = text("(target = 'running' OR handle IS NOT NULL OR phase NOT IN ('gone', 'failed'))")
 GRANT = text("kind = 'grant'")
 MAIL_DUE = text("due_at IS NOT NULL")
+DIAGNOSIS_DUE = text("due")
 UNFINISHED_LEASE = text("(phase <> 'gone' OR target = 'held')")
 
 
@@ -337,6 +338,14 @@ class _Notices(TypedColumns):
     id: Named[int] = Column(Serial, primary_key=True)
 
 
+class _Diagnoses(TypedColumns):
+    booking_id: Named[str] = Column(ForeignKey("bookings.id"), primary_key=True)
+    application: Named[str] = Column(primary_key=True)
+    at: Named[datetime] = Column(UtcDateTime)
+    due: Named[bool]
+    facts: Named[Mapping[str, Any]] = Column(Json)
+
+
 class _Identities(TypedColumns):
     issuer: Named[str] = Column(primary_key=True)
     subject: Named[str] = Column(primary_key=True)
@@ -542,6 +551,13 @@ notices = Table(
     UniqueConstraint("person", "key"),
     Index("ix_notices_of_person", "person", "id"),
     Index("ix_notices_due", "due_at", sqlite_where=MAIL_DUE, postgresql_where=MAIL_DUE),
+)
+
+diagnoses = Table(
+    "diagnoses",
+    metadata,
+    _Diagnoses,
+    Index("ix_diagnoses_due", "at", sqlite_where=DIAGNOSIS_DUE, postgresql_where=DIAGNOSIS_DUE),
 )
 
 identities = Table("identities", metadata, _Identities)

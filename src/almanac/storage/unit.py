@@ -11,6 +11,7 @@ from almanac.storage.bookings import Bookings
 from almanac.storage.claims import Claims
 from almanac.storage.clusters import Clusters
 from almanac.storage.demand import Demand
+from almanac.storage.diagnoses import Diagnoses
 from almanac.storage.events import Events
 from almanac.storage.feeds import Feeds
 from almanac.storage.leases import Leases
@@ -33,6 +34,7 @@ class Unit:
         self.claims = Claims(connection, writing=writing)
         self.clusters = Clusters(connection, writing=writing)
         self.demand = Demand(connection, writing=writing)
+        self.diagnoses = Diagnoses(connection, writing=writing)
         self.leases = Leases(connection, writing=writing)
         self.events = Events(connection, writing=writing)
         self.feeds = Feeds(connection, writing=writing)

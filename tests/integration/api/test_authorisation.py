@@ -52,6 +52,7 @@ POST   /bookings/{booking}/again                      401      404    201   201 
 GET    /bookings/{booking}/metrics                    401      404    409   409  409      409
 GET    /bookings/{booking}/metrics/query              401      404    409   409  409      409
 GET    /bookings/{booking}/metrics/query_range        401      404    409   409  409      409
+GET    /bookings/{booking}/diagnosis                  401      404    409   409  409      409
 POST   /bookings/{booking}/approve                    401      404    403   403  200      200
 POST   /bookings/{booking}/decline                    401      404    403   403  200      200
 GET    /approvals                                     401      200    200   200  200      200

@@ -45,14 +45,14 @@ def test_a_healthy_run_is_told_so(healthy, capsys):
 
 
 def test_a_run_against_an_earlier_one(skewed, healthy, capsys):
-    assert run(["diagnose", str(healthy), "--compare", str(skewed)]) == 0
+    assert run(["diagnose", str(healthy), str(skewed)]) == 0
     told = capsys.readouterr().out
     assert "-67%" in told
     assert "No longer: skew" in told
 
 
 def test_for_programs(skewed, healthy, capsys):
-    assert run(["diagnose", str(skewed), "--compare", str(healthy), "--json"]) == 0
+    assert run(["diagnose", str(skewed), str(healthy), "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["diagnosis"]["causes"][0]["kind"] == "skew"
     assert told["diagnosis"]["causes"][0]["saved_s"] == pytest.approx(66.25)
@@ -84,3 +84,17 @@ def test_a_log_that_is_cut_says_so(skewed, capsys):
     skewed.write_bytes(skewed.read_bytes()[:-400])
     assert run(["diagnose", str(skewed)]) == 0
     assert "stops in the middle" in capsys.readouterr().err
+
+
+def test_what_is_neither_a_log_nor_a_booking_gets_a_sentence(capsys):
+    assert run(["diagnose", "yesterday"]) == 2
+    told = capsys.readouterr().err
+    assert "no event log yesterday, and that is no booking's id either" in told
+    assert "almanac bookings" in told
+
+
+def test_a_file_is_a_file_whatever_its_name(healthy, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    healthy.rename(tmp_path / "b-7k3m9q2x")
+    assert run(["diagnose", "b-7k3m9q2x"]) == 0
+    assert "Nothing is wrong with it." in capsys.readouterr().out

@@ -21,7 +21,8 @@ from almanac.sites.local.ground import RECORD, SAVED, Ground, Place
 from almanac.sites.local.launch import STOP
 
 _GRACE = 5.0
-_EVENTS = PurePosixPath("run/connect/events")
+EVENTS = PurePosixPath("run/connect/events")
+"""Where Spark writes event logs, relative to ``node``."""
 
 
 def stop(ground: Ground, handle: Handle) -> Iterator[Handle]:
@@ -86,7 +87,7 @@ def _keep_logs(ground: Ground, place: Place, logs: str) -> None:
             with trees.opened(place.logs) as written:
                 _copy_all(written, kept, PurePosixPath())
             try:
-                with trees.opened(place.node, _EVENTS) as events:
+                with trees.opened(place.node, EVENTS) as events:
                     _copy_all(events, kept, PurePosixPath("events"))
             except (FileNotFoundError, NotADirectoryError):
                 return

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from almanac.core.ports import (
     ClusterSpec,
+    Events,
     Handle,
     LeaseOrder,
     Limits,
@@ -135,3 +136,8 @@ class LocalSite:
         """The last lines of each service's log, or of one's; nothing for what isn't there."""
         with explained("read the logs"):
             return seeing.logs(self._ground.place(str(handle["cluster"])), service, tail)
+
+    def events(self, handle: Handle) -> Events | None:
+        """Where the cluster's user lets Spark write them."""
+        place = self._ground.place(str(handle["cluster"]))
+        return Events(place.node, ending.EVENTS) if place.exists else None

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from almanac.core.ports import ClusterSpec, Handle, LeaseOrder, LeaseState, NodeDesk, Observation, SiteCapacity
+from almanac.core.ports import ClusterSpec, Events, Handle, LeaseOrder, LeaseState, NodeDesk, Observation, SiteCapacity
 from almanac.core.resources import Resources
 from almanac.sites.openstack import building, ending, seeing
 from almanac.sites.openstack.blazar import Blazar
@@ -151,6 +151,10 @@ class OpenStackSite:
                 if service in {None, name}:
                     found[name] = "\n".join(text.splitlines()[-tail:]) if tail > 0 else ""
         return found
+
+    def events(self, handle: Handle) -> Events | None:  # noqa: ARG002 - the port's
+        """None: they are on the cluster's own machines, which send them when they end."""
+        return None
 
     def close(self) -> None:
         """End what runs on this machine for it; all else goes on."""

@@ -9,6 +9,7 @@ from random import Random
 
 from almanac.core.ports import (
     ClusterSpec,
+    Events,
     Handle,
     LeaseOrder,
     LeaseState,
@@ -148,6 +149,10 @@ class SimulatedSite:
                 for name, record in services.items()
                 if service in {None, name}
             }
+
+    def events(self, handle: Handle) -> Events | None:  # noqa: ARG002 - the port's
+        """None: no Spark runs here."""
+        return None
 
     def _steps(self, call: str, subject: str, works: Sequence[Callable[[], Handle]]) -> Iterator[Handle]:
         for step, work in enumerate(works):
