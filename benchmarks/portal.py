@@ -43,7 +43,7 @@ def portal(browser: Browser, bookings: int) -> Iterator[tuple[Page, list[str]]]:
             own = terminal.ask("book", "notebook", "--for", "2h", "--wait")["id"]
             monday = next_monday(datetime.now(UTC))
             crowd(terminal, monday, bookings)
-            with visiting(browser, told["url"]) as page:
+            with visiting(browser, told["entrance"]) as page:
                 sign_in_by_link(page, told["browser_link"])
                 yield page, [*pages({"booking": own, "site": "simulated"}), f"/calendar?day={monday:%Y-%m-%d}"]
         finally:

@@ -51,10 +51,10 @@ def visiting(browser: Browser, url: str, **how: Any) -> Iterator[Page]:
         context.close()
 
 
-def sign_in_by_link(page: Page, link: str) -> None:
+def sign_in_by_link(page: Page, link: str, called: str = "Ada Lovelace") -> None:
     """As the first browser does, by the link that `almanac up` printed: choose a name and a password."""
     page.goto(link)
-    page.get_by_label("What shall we call you?").fill("Ada Lovelace")
+    page.get_by_label("What shall we call you?").fill(called)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_label("The same again").fill(PASSWORD)
     page.get_by_role("button", name="Start").click()

@@ -29,6 +29,9 @@ for example in Path({examples!r}).glob("*.ipynb"):
         shutil.copyfile(example, Path({home!r}, example.name))
 """
 
+_UNASKED = '{"@jupyterlab/apputils-extension:notification": {"fetchNews": "false"}}'
+"""Nobody is asked whether they want news from elsewhere."""
+
 
 def notebook(cluster: ClusterSpec, seat: Seat, layout: Layout, memory_mib: int) -> Service:
     """The JupyterLab of a seat, with ``spark`` ready in every kernel where the cluster has Spark.
@@ -41,7 +44,7 @@ def notebook(cluster: ClusterSpec, seat: Seat, layout: Layout, memory_mib: int) 
     """
     own, name = f"{layout.run}/{seat.name}", f"notebook-{seat.name}"
     startup = files("almanac.spark").joinpath("kernel_startup.py").read_text()
-    dirs = (own, f"{own}/runtime", f"{own}/data", f"{own}/config", f"{own}/ipython/profile_default/startup")
+    dirs = (own, f"{own}/runtime", f"{own}/data", f"{own}/config/labconfig", f"{own}/ipython/profile_default/startup")
     return Service(
         name=name,
         argv=(layout.runtime.python, "-m", "jupyterlab", f"--config={own}/jupyter_config.py"),
@@ -49,6 +52,7 @@ def notebook(cluster: ClusterSpec, seat: Seat, layout: Layout, memory_mib: int) 
         files=(
             File(f"{own}/jupyter_config.py", _config(seat, layout)),
             File(f"{own}/ipython/profile_default/startup/00-spark.py", startup),
+            File(f"{own}/config/labconfig/default_setting_overrides.json", _UNASKED),
         ),
         dirs=(*dirs, layout.homes[seat.name]),
         ports={"notebook": layout.ports[name]},

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
-from tests.e2e.portal.conftest import Portal
-from tests.support.browser import NARROW, barriers, seen, too_wide, visiting
+from playwright.sync_api import Page, expect
+from tests.support.browser import seen
 
 pytestmark = pytest.mark.browser
 
@@ -51,22 +50,6 @@ def test_the_keyboard_books_without_the_drawing(page: Page) -> None:
     page.keyboard.press("Enter")
     page.wait_for_url("**/bookings/b-*")
     expect(page.get_by_role("heading", name="notebook", level=1)).to_be_visible()
-
-
-@pytest.mark.parametrize("how", ["light", "dark", "narrow"])
-def test_calendar_notices_and_operators_page_are_open_to_everybody(browser: Browser, portal: Portal, how: str) -> None:
-    look = {"color_scheme": "dark" if how == "dark" else "light"} | ({"viewport": NARROW} if how == "narrow" else {})
-    with visiting(browser, portal.url, storage_state=portal.session, **look) as page:
-        page.goto("/calendar")
-        expect(page.locator("#calendar .ec-day").first).to_be_visible()
-        seen(page, f"calendar-{how}")
-        assert "\n".join(barriers(page)) == ""
-        assert too_wide(page) <= 0
-        for path in ("/operate", "/notices"):
-            page.goto(path)
-            seen(page, f"{path.strip('/')}-{how}")
-            assert "\n".join(barriers(page)) == ""
-            assert too_wide(page) <= 0
 
 
 def next_week(page: Page) -> str:

@@ -5,20 +5,9 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 from tests.e2e.portal.conftest import Portal
-from tests.support.browser import NARROW, PASSWORD, WIDE, barriers, seen, shifts, too_wide, visiting
+from tests.support.browser import PASSWORD, barriers, seen, visiting
 
 pytestmark = pytest.mark.browser
-
-PAGES = {
-    "home": "/",
-    "book": "/book",
-    "bookings": "/bookings",
-    "projects": "/projects",
-    "tokens": "/tokens",
-    "account": "/account",
-    "confirm-email": "/confirm-email",
-    "missing": "/nowhere",
-}
 
 
 def test_the_link_is_spent_and_its_token_is_nowhere_in_the_address(browser: Browser, portal: Portal) -> None:
@@ -133,31 +122,3 @@ def test_a_keyboard_is_enough(page: Page) -> None:
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Receipt")).to_be_visible()
-
-
-def test_every_page_is_open_to_everybody(browser: Browser, portal: Portal) -> None:
-    booked = portal.terminal.ask("book", "spark-class", "--for", "1h", "--seats", "3", "--wait")["id"]
-    found: dict[str, list[str]] = {}
-    with visiting(browser, portal.url, storage_state=portal.session) as page:
-        for name, path in {**PAGES, "booking": f"/bookings/{booked}", "log": f"/bookings/{booked}/log"}.items():
-            page.goto(path)
-            moved = shifts(page)
-            found |= looked_at(page, name) | {f"{name} jumps about": [str(moved)] if moved > 0.01 else []}
-    with visiting(browser, portal.url) as page:
-        for name, path in {"sign-in": "/sign-in", "link": "/sign-in/link"}.items():
-            page.goto(path)
-            found |= looked_at(page, name)
-    portal.terminal("release", booked)
-    assert {look: what for look, what in found.items() if what} == {}
-
-
-def looked_at(page: Page, name: str) -> dict[str, list[str]]:
-    """What is wrong with a page: light, dark, and on a narrow screen."""
-    found = {}
-    for look, colours, size in (("light", "light", WIDE), ("dark", "dark", WIDE), ("narrow", "light", NARROW)):
-        page.emulate_media(color_scheme=colours)  # type: ignore[arg-type]
-        page.set_viewport_size(size)  # type: ignore[arg-type]
-        seen(page, f"{name}-{look}")
-        over = too_wide(page)
-        found[f"{name}, {look}"] = barriers(page) + ([f"{over} px too wide"] if over > 0 else [])
-    return found
