@@ -13,6 +13,8 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -29,35 +31,48 @@ from almanac.spark.trial import Trial, trial_spec
 
 PROFILE, WORKERS, PARTITIONS = "spark-small", 2, 64
 _FIRST_ROWS = 4_000_000
+_WARM_UPS = 4
+"""Jobs until the JVMs have compiled what they run."""
 _COLLECTORS = ("prometheus", "prometheus-node-exporter")
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a job took: seconds, and seconds of processors that the platform used meanwhile."""
+
+    wall_s: float
+    cpu_s: float
 
 
 def collecting(served: Served, runs: int, job_s: float) -> dict[str, Any]:
     """The job while everything is collected, against the same while nothing is.
 
     Returns:
-        ``overhead``: of the pairs' ratios, less 1; ``collecting_cores``: processors that the server, Prometheus and the
-        node exporter used while the job ran.
+        ``overhead`` of time, and ``overhead_cpu`` of the processors' time of cluster, server, Prometheus and node exporter
+        together, which others on the machine disturb less; ``collecting_cores``: what the last three used of it.
     """
     platform = book(PROFILE, hours=1, client=served.client)
     try:
         rows = sized(platform.spark, job_s)
         collectors = _collectors(served.pid)
-        used: list[float] = []
+        beside = [psutil.Process(served.pid), *collectors]
+        everything = [*beside, *_of_clusters(served)]
+        cores: list[float] = []
 
-        def monitored() -> float:
-            with _counted([psutil.Process(served.pid), *collectors], used):
-                return timed(platform.spark, rows)
+        def monitored() -> Cost:
+            before = _cpu_s(beside)
+            cost = measured(platform.spark, rows, everything)
+            cores.append((_cpu_s(beside) - before) / cost.wall_s)
+            return cost
 
-        def bare() -> float:
+        def bare() -> Cost:
             with _stopped(served, collectors):
-                return timed(platform.spark, rows)
+                return measured(platform.spark, rows, everything)
 
-        ratios, times = pairs(monitored, bare, runs)
-        cores = [spent / wall for spent, wall in zip(used, times, strict=True)]
+        found = pairs(monitored, bare, runs)
     finally:
         platform.release()
-    return {"overhead": less_one(ratios), "collecting_cores": spread(cores), "job_s": spread(times), "n": runs}
+    return {**more(found, "overhead"), "collecting_cores": spread(cores), "n": runs}
 
 
 def settings(directory: Path, runs: int, job_s: float) -> dict[str, Any]:
@@ -70,53 +85,62 @@ def settings(directory: Path, runs: int, job_s: float) -> dict[str, Any]:
     for name in ("with", "without"):
         (directory / name).mkdir()
     with mock.patch.multiple(properties, _METRICS={}, _APPLICATION_METRICS={}):
-        bare = Trial(spec, runtime, directory / "without")
+        plain = Trial(spec, runtime, directory / "without")
     names = ("master", "connect", *(f"worker-{number + 1}" for number in range(WORKERS)))
-    with Trial(spec, runtime, directory / "with") as measured, bare:
-        measured.start(*names)
-        bare.start(*names)
-        with_metrics = SparkSession.builder.remote(measured.url).create()
-        without = SparkSession.builder.remote(bare.url).create()
-        rows = sized(with_metrics, job_s)
-        timed(without, rows)
-        ratios, _ = pairs(lambda: timed(with_metrics, rows), lambda: timed(without, rows), runs)
-        with_metrics.stop()
-        without.stop()
-    return {"settings_overhead": less_one(ratios)}
+    with Trial(spec, runtime, directory / "with") as telling, plain:
+        jobs = []
+        for trial in (telling, plain):
+            trial.start(*names)
+            session = SparkSession.builder.remote(trial.url).create()
+            rows = sized(session, job_s)
+            jobs.append((session, _of_trial(trial)))
+        found = pairs(*(partial(measured, session, rows, processes) for session, processes in jobs), runs)
+        for session, _ in jobs:
+            session.stop()
+    return more(found, "settings_overhead")
 
 
-def pairs(one: Callable[[], float], other: Callable[[], float], runs: int) -> tuple[list[float], list[float]]:
-    """Both in turn, so many times.
-
-    Returns:
-        The ratios of the pairs, and the times of the first.
-    """
-    ratios, times = [], []
+def pairs(one: Callable[[], Cost], other: Callable[[], Cost], runs: int) -> list[tuple[Cost, Cost]]:
+    """Both in turn, so many times."""
+    found = []
     for number in range(runs):
         if number % 2:
             second, first = other(), one()
         else:
             first, second = one(), other()
-        ratios.append(first / second)
-        times.append(first)
-        tell(f"{number + 1}/{runs}: {first:.2f} s with, {second:.2f} s without")
-    return ratios, times
+        found.append((first, second))
+        tell(f"{number + 1}/{runs}: with {first}, without {second}")
+    return found
+
+
+def more(found: list[tuple[Cost, Cost]], name: str) -> dict[str, Any]:
+    """How much more the first of the pairs takes, as a share."""
+    return {
+        name: less_one([one.wall_s / other.wall_s for one, other in found]),
+        f"{name}_cpu": less_one([one.cpu_s / other.cpu_s for one, other in found]),
+    }
 
 
 def less_one(ratios: list[float]) -> dict[str, float]:
-    """How much more, as a share; and the error of its median, from the spread of the pairs."""
+    """Ratios less 1, and the standard error of their median, from their spread."""
     found = spread([ratio - 1 for ratio in ratios])
     if len(ratios) > 1:
         found["error"] = round(1.253 * statistics.stdev(ratios) / len(ratios) ** 0.5, 3)
     return found
 
 
+def measured(session: Any, rows: int, processes: list[psutil.Process]) -> Cost:  # noqa: ANN401 - pyspark isn't typed
+    """The job's cost, in these processes."""
+    before = _cpu_s(processes)
+    wall = timed(session, rows)
+    return Cost(wall, _cpu_s(processes) - before)
+
+
 def sized(session: Any, job_s: float) -> int:  # noqa: ANN401 - pyspark isn't typed
     """How many rows make a job of about so many seconds, on JVMs that are warm then."""
-    timed(session, _FIRST_ROWS)
-    seconds = timed(session, _FIRST_ROWS)
-    rows = round(_FIRST_ROWS * max(1.0, job_s / seconds))
-    timed(session, rows)
+    rows = _FIRST_ROWS
+    for _ in range(_WARM_UPS):
+        rows = max(_FIRST_ROWS, round(rows * job_s / timed(session, rows)))
     return rows
 
 
@@ -132,18 +156,25 @@ def timed(session: Any, rows: int) -> float:  # noqa: ANN401 - pyspark isn't typ
 
 def _collectors(server: int) -> list[psutil.Process]:
     children = psutil.Process(server).children(recursive=True)
-    found = [child for child in children if child.name() in {name[:15] for name in _COLLECTORS}]
+    found = [child for child in children if child.name()[:15] in {name[:15] for name in _COLLECTORS}]
     if len(found) != len(_COLLECTORS):
         raise BenchmarkError(f"Of {', '.join(_COLLECTORS)} only {len(found)} run beside the server.")
     return found
 
 
-@contextmanager
-def _counted(processes: list[psutil.Process], used: list[float]) -> Iterator[None]:
-    """Note what processes use of processors meanwhile, in seconds."""
-    before = _cpu_s(processes)
-    yield
-    used.append(_cpu_s(processes) - before)
+def _of_clusters(served: Served) -> list[psutil.Process]:
+    """What runs of the server's clusters, executors included: their files are in its directory."""
+    where = f"{served.state}/local/clusters/"
+    found = [p for p in psutil.process_iter(["cmdline"]) if where in " ".join(p.info["cmdline"] or ())]
+    if len(found) < WORKERS:
+        raise BenchmarkError(f"Only {len(found)} processes of the cluster were found.")
+    return found
+
+
+def _of_trial(trial: Trial) -> list[psutil.Process]:
+    """The JVMs of a trial, executors included."""
+    first = [psutil.Process(process.pid) for process in trial.processes.values()]
+    return [*first, *(child for process in first for child in process.children(recursive=True))]
 
 
 def _cpu_s(processes: list[psutil.Process]) -> float:

@@ -28,6 +28,7 @@ class Served:
     """A server that runs.
 
     Attributes:
+        state: its directory.
         client: signed in as its operator.
         url: its address.
         token: its operator's.
@@ -35,6 +36,7 @@ class Served:
         browser_link: signs a browser in, once.
     """
 
+    state: Path
     client: Client
     url: str
     token: str = field(repr=False)
@@ -57,7 +59,7 @@ def almanac(state: Path, catalogue: str = "") -> Iterator[Served]:
     try:
         token = stored.load().servers[told["url"]].token
         with Client(told["url"], token) as client:
-            yield Served(client, told["url"], token, told["pid"], told["browser_link"])
+            yield Served(state, client, told["url"], token, told["pid"], told["browser_link"])
     finally:
         command("down", "--release")
 

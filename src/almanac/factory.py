@@ -190,7 +190,7 @@ def compose(
     planning = Planning(database, catalogue, leads, history, turned, savings=savings)
     teller = Teller(mailing=False)
     database.follow(teller.follow)
-    monitoring = Monitoring(database, vault)
+    monitoring = Monitoring(database, vault, nodes.numbers if nodes else None)
     accounts, sessions = Accounts(database), Sessions(database)
     return Almanac(
         database=database,

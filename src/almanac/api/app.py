@@ -77,7 +77,8 @@ def create_app(almanac: Almanac) -> FastAPI:
     app.include_router(routes)
     errors.install(app)
     streamed = tuple(f"{BASE}{path}" for path in nodes.STREAMED)
-    app.add_middleware(Guard, max_body=MAX_BODY, streamed=streamed, larger={f"{BASE}/demand/": MAX_DEMAND_BODY})
+    larger = {f"{BASE}{path}": most for path, most in nodes.LARGER.items()} | {f"{BASE}/demand/": MAX_DEMAND_BODY}
+    app.add_middleware(Guard, max_body=MAX_BODY, streamed=streamed, larger=larger)
     return app
 
 

@@ -9,6 +9,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict
 
 from almanac.services.nodes import Told
 
+MOST_NUMBERS = 2**19
+"""Bytes; a machine of 200 cores has a fifth of that."""
 Words = Annotated[str, Field(max_length=1000, pattern=r"^[^\x00]*$")]
 ServiceName = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[a-z0-9][a-z0-9.\-]*$")]
 Age = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
@@ -57,6 +59,12 @@ class TailsBody(_Body):
     """The last lines of logs, by service."""
 
     tails: dict[ServiceName, Tail] = Field(max_length=2000)
+
+
+class NumbersBody(_Body):
+    """What a machine's node exporter tells, in Prometheus' text format."""
+
+    text: str = Field(max_length=MOST_NUMBERS)
 
 
 def _age(seconds: float | None) -> timedelta | None:

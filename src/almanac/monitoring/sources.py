@@ -8,6 +8,7 @@ from the stages that the driver's page lists (see ``stages``).
 from __future__ import annotations
 
 from almanac.monitoring.samples import Allowed
+from almanac.node.exporter import NAMES
 
 _EXECUTOR = {
     "activeTasks": "active_tasks",
@@ -35,12 +36,6 @@ _DRIVER = {
     "jvm_heap_max": "heap_limit_bytes",
 }
 _WORKER = {"coresUsed": "cores_used", "coresFree": "cores_free", "executors": "executors"}
-_NODE = (
-    "cpu_seconds_total", "load1", "memory_MemAvailable_bytes", "memory_MemTotal_bytes", "disk_io_time_seconds_total",
-    "disk_read_bytes_total", "disk_written_bytes_total", "network_receive_bytes_total", "network_transmit_bytes_total",
-    "pressure_cpu_waiting_seconds_total", "pressure_io_waiting_seconds_total", "pressure_memory_waiting_seconds_total",
-    "filesystem_avail_bytes", "filesystem_size_bytes",
-)  # fmt: skip
 
 EXECUTORS = Allowed(
     {f"metrics_executor_{raw}": f"spark_executor_{name}" for raw, name in _EXECUTOR.items()},
@@ -64,6 +59,6 @@ JUPYTER = Allowed(
     {},
 )
 NODE = Allowed(
-    {f"node_{name}": f"node_{name}" for name in _NODE},
+    {f"node_{name}": f"node_{name}" for name in NAMES},
     {"mode": "mode", "cpu": "cpu", "device": "device", "mountpoint": "mountpoint"},
 )

@@ -14,7 +14,7 @@ from pathlib import Path
 from almanac.node import chores
 from almanac.node.agent import Agent
 from almanac.node.config import Config
-from almanac.node.runtime import CantInstall, Runtime
+from almanac.node.runtime import CantInstall, Runtime, install_exporter
 
 _REMEMBERED = 200
 
@@ -51,6 +51,7 @@ def _bake(package: str, digest: str, opt: str) -> int:
         with Path(package).open("rb") as archive:
             runtime.unpack(archive, digest)
         runtime.complete()
+        install_exporter()
     except (OSError, CantInstall) as error:
         print(error, file=sys.stderr)
         return 1

@@ -24,6 +24,7 @@ from almanac.node.errands import ChoreFailed, Helper
 from almanac.node.keeper import Keeper
 from almanac.node.logs import Logs
 from almanac.node.mounts import CantMount, Mounts
+from almanac.node.numbers import Numbers
 from almanac.node.orders import BadOrders, Orders
 from almanac.node.reporter import Reporter, Status
 from almanac.node.runtime import CantInstall, Runtime, ensure_user
@@ -59,6 +60,7 @@ class Agent:
         self._seats = Seats(self._desk, self._helper, self._state / "seats")
         self._status = Status(facts=machine.facts())
         self._reporter = Reporter(self._desk, self._status)
+        self._numbers = Numbers(self._desk, self._helper, config.numbers_every_s)
         self._activity = Activity()
         self._orders = Orders()
         self._taken = 0
@@ -77,6 +79,8 @@ class Agent:
         if not self._join():
             return self._give_up()
         self._reporter.start()
+        if self._config.numbers_every_s:
+            self._numbers.start()
         while not self._told_to_end.is_set():
             pause = self._try_turn()
             if self._unwanted():
@@ -256,6 +260,8 @@ class Agent:
         self._status.trouble = " ".join(filter(None, (self._keeper.trouble, self._mounts.mend(), self._unsaved)))
         self._status.calm = self._keeper.calm
         self._status.active_at = self._activity.last
+        if self._status.calm:
+            self._numbers.may_install.set()
         if before != self._status.services:
             self._reporter.report_now()
 

@@ -28,6 +28,7 @@ class Config:
         units: where systemd looks for units that go with a reboot.
         secrets: environments of services, for root only; in memory.
         save_every_s: how often changed files are saved.
+        numbers_every_s: how often the machine's numbers are told; 0: never.
     """
 
     url: str
@@ -44,6 +45,7 @@ class Config:
     units: str = "/run/systemd/system"
     secrets: str = "/run/almanac"
     save_every_s: float = 120.0
+    numbers_every_s: float = 5.0
 
     @classmethod
     def load(cls, path: str) -> Config:

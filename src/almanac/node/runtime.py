@@ -32,6 +32,10 @@ _MOUNTERS = {
     "ceph": {"apt-get": "ceph-common", "dnf": "ceph-common"},
 }
 """What brings ``mount.nfs`` and ``mount.ceph``."""
+_EXPORTERS = {
+    "apt-get": ("prometheus-node-exporter",),
+    "dnf": ("node-exporter", "golang-github-prometheus-node-exporter"),
+}
 _INSTALL = {
     "apt-get": ("apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=300", "install", "--no-install-recommends"),
     "dnf": ("dnf", "-q", "-y", "install", "--setopt=install_weak_deps=False"),
@@ -151,6 +155,12 @@ def ensure_mounter(kind: str) -> None:
     if not shutil.which(f"mount.{kind}"):
         what = f"the package {package}" if package else "its package"
         raise CantInstall(f"this image has no mount.{kind}, and {what} could not be installed")
+
+
+def install_exporter() -> None:
+    """Install Prometheus' node exporter, if the distribution has it; its own service, open to all, is never started."""
+    _quietly(["systemctl", "mask", "prometheus-node-exporter.service"])  # Debian starts what it installs
+    _packages([(name,) for name in _EXPORTERS.get(_manager(), ())])
 
 
 def ensure_user(name: str) -> None:

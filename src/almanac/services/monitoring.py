@@ -19,12 +19,15 @@ from almanac.monitoring.targets import Reader, Target, notebook_target, spark_ta
 from almanac.services.caller import Caller, not_found
 from almanac.services.health import Healthcheck
 from almanac.services.lookup import visible
+from almanac.services.machine_numbers import MachineNumbers
 from almanac.services.vault import Sealed, Vault
 from almanac.storage.database import Database
 from almanac.storage.rows import ClusterRow
 
 NODE = "node"
-"""The endpoint of the machine itself."""
+"""The endpoint of the machine that all clusters of a site share."""
+MACHINE = "machine:"
+"""What the endpoint of a machine of one cluster begins with, before its name."""
 _SCRAPED = ("ui:", "notebook:")
 
 
@@ -53,14 +56,20 @@ class TargetTrouble(AlmanacError):
 class Monitoring:
     """Between Prometheus, the clusters and the people.
 
+    Args:
+        database: migrated.
+        vault: opens the clusters' secrets.
+        numbers: what machines in clouds tell of themselves.
+
     Attributes:
         token: by which the Prometheus that Almanac runs is known.
     """
 
-    def __init__(self, database: Database, vault: Vault) -> None:
+    def __init__(self, database: Database, vault: Vault, numbers: MachineNumbers | None = None) -> None:
         self._database = database
         self._vault = vault
         self._health = Healthcheck(database)
+        self._numbers = numbers or MachineNumbers()
         self._reader = Reader()
         self._metrics: Metrics | None = None
         self._programs: Sequence[Supervised] = ()
@@ -114,7 +123,7 @@ class Monitoring:
             for endpoint in self._endpoints(row)
         ]
 
-    def scrape(self, cluster_id: str, endpoint: str) -> str:
+    def scrape(self, cluster_id: str, endpoint: str, now: datetime) -> str:
         """What a target tells now, in Prometheus' text format.
 
         Raises:
@@ -126,7 +135,7 @@ class Monitoring:
         if cluster is None or endpoint not in self._endpoints(cluster):
             raise not_found(f"target {endpoint} of {cluster_id}")
         try:
-            return written(self._reader.samples(cluster.id, endpoint, self._target(cluster, endpoint)))
+            return written(self._samples(cluster, endpoint, now))
         except BadMetrics as bad:
             raise TargetTrouble(str(bad), hint="The cluster's log says more: almanac logs") from bad
 
@@ -181,8 +190,14 @@ class Monitoring:
         return self._metrics
 
     def _endpoints(self, cluster: ClusterRow) -> list[str]:
-        machine = [NODE] if cluster.site in self._machines else []
-        return machine + [endpoint for endpoint in cluster.endpoints if endpoint.startswith(_SCRAPED)]
+        machines = [NODE] if cluster.site in self._machines else []
+        machines += [f"{MACHINE}{node}" for node in self._numbers.nodes(cluster.id)]
+        return machines + [endpoint for endpoint in cluster.endpoints if endpoint.startswith(_SCRAPED)]
+
+    def _samples(self, cluster: ClusterRow, endpoint: str, now: datetime) -> list[Sample]:
+        if endpoint.startswith(MACHINE):
+            return self._numbers.samples(cluster.id, endpoint.removeprefix(MACHINE), now)
+        return self._reader.samples(cluster.id, endpoint, self._target(cluster, endpoint))
 
     def _target(self, cluster: ClusterRow, endpoint: str) -> Target:
         if endpoint == NODE:
@@ -195,7 +210,8 @@ class Monitoring:
 
 
 def _labels(cluster: ClusterRow, booking: Booking | None, endpoint: str) -> dict[str, str]:
-    service = endpoint.partition(":")[2]
+    kind, _, service = endpoint.partition(":")
+    alone = service.startswith("worker") or f"{kind}:" == MACHINE
     return {
         "__metrics_path__": f"{SCRAPE}/{cluster.id}/{endpoint}",
         "instance": f"{cluster.id}/{endpoint}",
@@ -204,6 +220,6 @@ def _labels(cluster: ClusterRow, booking: Booking | None, endpoint: str) -> dict
         "booking": cluster.booking_id or "",
         "cluster": cluster.id,
         "profile": cluster.profile,
-        "node": service if service.startswith("worker") else NODE if endpoint == NODE else "head",
+        "node": service if alone else NODE if endpoint == NODE else "head",
         "endpoint": endpoint,
     }

@@ -17,6 +17,7 @@ from typing import Any, BinaryIO
 from almanac.core.errors import BadRequest, NotFound, NotSignedIn
 from almanac.node.orders import Orders
 from almanac.node.parcel import BadParcel
+from almanac.services.machine_numbers import MachineNumbers
 from almanac.services.node_desk import Desk
 from almanac.services.node_tokens import join_hash, own_hash
 from almanac.services.vault import Vault
@@ -73,6 +74,9 @@ class Nodes:
         clock: the present, aware UTC.
         storage_root: where seats' files and logs are kept.
         save_cap: bytes that one upload may hold.
+
+    Attributes:
+        numbers: what machines last told of their processors, memory, disks and networks.
     """
 
     def __init__(
@@ -89,6 +93,7 @@ class Nodes:
         self._files = KeptFiles(storage_root)
         self.storage = storage_root
         self.save_cap = save_cap
+        self.numbers = MachineNumbers()
 
     def desk(self, site: str, url: str) -> Desk:
         """The desk of one site's machines, which reach Almanac at ``url``."""
@@ -210,6 +215,15 @@ class Nodes:
         """
         with self._database.write() as unit:
             unit.nodes.record(_known(unit.nodes.by_token(own_hash(token) or "")), tails=dict(tails))
+
+    def take_numbers(self, token: str, text: str) -> None:
+        """Take what a machine's node exporter tells.
+
+        Raises:
+            NotSignedIn: the token isn't a machine's, or no more.
+        """
+        row = self._row(token)
+        self.numbers.take(row.cluster, row.node, text, self._clock())
 
     def check(self, token: str) -> str:
         """Who has this token, as ``site/cluster/node``.

@@ -16,6 +16,7 @@ from tests.integration.api.test_bad_input import refused
 from tests.integration.api.world import ROLES, World
 
 from almanac.api.app import MAX_BODY, create_app
+from almanac.api.node_models import MOST_NUMBERS
 from almanac.api.routes.nodes import call_limit
 from almanac.core.ports import NodeDesk
 from almanac.node.orders import Orders, Seat
@@ -33,8 +34,9 @@ ROUTES = [
     ("PUT", "/node/seats/seat-1/files"),
     ("PUT", "/node/logs"),
     ("PUT", "/node/tails"),
+    ("PUT", "/node/metrics"),
 ]
-BODIES = {"/node/report": {"json": {}}, "/node/tails": {"json": {"tails": {}}}}
+BODIES = {"/node/report": {"json": {}}, "/node/tails": {"json": {"tails": {}}}, "/node/metrics": {"json": {"text": ""}}}
 
 
 @dataclass
@@ -109,6 +111,16 @@ def test_files_and_logs_come_and_go(joined: Machine) -> None:
     assert (joined.storage / "gaia/logs/master.log").read_bytes() == b"up"
     assert joined.call("PUT", "/tails", json={"tails": {"master": "nul \0 here"}}).json() == {}
     assert joined.desk.logs("c-1", "head") == {"master": "nul \N{REPLACEMENT CHARACTER} here"}
+
+
+def test_numbers_come_and_may_be_many_but_not_endless(joined: Machine) -> None:
+    many = "".join(f'node_cpu_seconds_total{{cpu="{cpu}",mode="idle"}} 1\n' for cpu in range(1900))
+    assert len(many) > MAX_BODY
+    assert joined.call("PUT", "/metrics", json={"text": many}).json() == {}
+    numbers = joined.world.http.app.state.almanac.nodes.numbers
+    assert len(numbers.samples("c-1", "head", joined.world.clock())) == 1900
+    refused(joined.call("PUT", "/metrics", json={"text": "x" * (MOST_NUMBERS + 1)}), 422, "bad_request")
+    refused(joined.call("PUT", "/metrics", json={"text": "x" * 3 * MOST_NUMBERS}), 413, "too_large")
 
 
 @pytest.mark.parametrize("role", ROLES)

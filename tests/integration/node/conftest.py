@@ -129,7 +129,9 @@ class Machine:
         own = {name: str(self.root / name) for name in ("opt", "state", "run", "scratch", "logs", "units", "secrets")}
         about = {"url": self.office.desk.url, "cluster": "c-1", "node": self.node, "join_token": self.token}
         config = self.root / "node.json"
-        config.write_text(json.dumps({**about, **own, "user": USER, "save_every_s": 1.0, **self.settings}))
+        config.write_text(
+            json.dumps({**about, **own, "user": USER, "save_every_s": 1.0, "numbers_every_s": 0, **self.settings})
+        )
         config.chmod(0o600)
         environment = {"PATH": f"{self.root}/bin:{os.environ['PATH']}", "ALMANAC_TEST_UNITS": own["units"]}
         with (self.root / "agent.log").open("ab") as log:

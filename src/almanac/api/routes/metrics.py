@@ -113,9 +113,9 @@ def targets(app: App, request: Request) -> list[dict[str, Any]]:
 
 
 @machines.get("/scrape/{cluster}/{endpoint}", dependencies=[ByPrometheus], response_class=PlainTextResponse)
-def scrape(cluster: str, endpoint: str, app: App) -> str:
+def scrape(cluster: str, endpoint: str, app: App, now: Now) -> str:
     """What one target tells."""
-    return app.monitoring.scrape(cluster, endpoint)
+    return app.monitoring.scrape(cluster, endpoint, now)
 
 
 @machines.get("/metrics", dependencies=[ByPrometheus], response_class=PlainTextResponse)

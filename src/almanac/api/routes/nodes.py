@@ -19,7 +19,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from almanac.api.dependencies import App, BearerToken, Now
-from almanac.api.node_models import JoinBody, ReportBody, TailsBody
+from almanac.api.node_models import MOST_NUMBERS, JoinBody, NumbersBody, ReportBody, TailsBody
 from almanac.api.slowdown import LeakyBucket
 from almanac.core.errors import BadRequest, NotFound
 from almanac.services.nodes import Nodes
@@ -28,6 +28,8 @@ from almanac.spark import package as node_package
 PREFIX = "/node"
 STREAMED = (f"{PREFIX}/seats/", f"{PREFIX}/logs")
 """Beginnings of paths whose bodies are taken piece by piece."""
+LARGER = {f"{PREFIX}/metrics": 2 * MOST_NUMBERS}
+"""Beginnings of paths whose bodies may be longer, in bytes."""
 _LINES = 64 * 2**20
 """Beside their content, files have names: an upload may be so much larger than what it may hold."""
 
@@ -116,6 +118,13 @@ async def save_logs(request: Request, desk: Desk, token: Token) -> dict[str, obj
 def save_tails(body: TailsBody, desk: Desk, token: Token) -> dict[str, object]:
     """Take the last lines of the machine's logs."""
     desk.save_tails(token, body.tails)
+    return {}
+
+
+@router.put("/metrics")
+def take_numbers(body: NumbersBody, desk: Desk, token: Token) -> dict[str, object]:
+    """Take the machine's numbers."""
+    desk.take_numbers(token, body.text)
     return {}
 
 
