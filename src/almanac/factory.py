@@ -64,6 +64,7 @@ from almanac.services.sign_in import SignIn
 from almanac.services.standby import Standby
 from almanac.services.starting import Starting
 from almanac.services.telling import Teller
+from almanac.services.trials import Trials
 from almanac.services.vault import Vault
 from almanac.services.waiting import WaitingList
 from almanac.services.warm import WarmPool
@@ -116,6 +117,7 @@ class Almanac:
     starting: Starting
     overseeing: Overseeing
     bookings: Bookings
+    trials: Trials
     series: SeriesDesk
     waiting: WaitingList
     approvals: Approvals
@@ -206,6 +208,7 @@ def compose(
         starting=Starting(database, catalogue, finder, leads),
         overseeing=Overseeing(database, catalogue, bookings),
         bookings=bookings,
+        trials=Trials(catalogue, calendars, maker),
         series=SeriesDesk(database, catalogue, calendars, maker, bookings, wake.set),
         waiting=waiting,
         approvals=Approvals(database, calendars, bookings, showing, wake.set),

@@ -95,6 +95,7 @@ class Schedule:
         recurrence: the rule.
         left_out: dates of it without an occurrence.
         moved: naive local starts of those that are elsewhere than the rule has them, by the rule's date.
+        resized: seats of those that have another number, by the rule's date.
     """
 
     first: datetime
@@ -103,6 +104,7 @@ class Schedule:
     recurrence: Recurrence
     left_out: frozenset[date] = frozenset()
     moved: Mapping[date, datetime] = field(default_factory=dict)
+    resized: Mapping[date, int] = field(default_factory=dict)
 
     @property
     def words(self) -> str:
@@ -176,7 +178,7 @@ def occurrences(schedule: Schedule, seats: int = 1) -> tuple[Occurrence, ...]:
     """
     zone = zone_named(schedule.zone)
     starts = {start.date(): start for start in _starts(schedule)}
-    strangers = sorted((schedule.left_out | schedule.moved.keys()) - starts.keys())
+    strangers = sorted((schedule.left_out | schedule.moved.keys() | schedule.resized.keys()) - starts.keys())
     if strangers:
         raise BadRequest(
             f"{strangers[0]} is no date of this series.", hint=f"Its dates: {_some(sorted(starts))}. Name one of them."
@@ -185,7 +187,8 @@ def occurrences(schedule: Schedule, seats: int = 1) -> tuple[Occurrence, ...]:
     for day, start in starts.items():
         settled = settle(schedule.moved.get(day, start), zone)
         window = Window.lasting(settled.at, schedule.length)
-        found.append(Occurrence(day, window, seats, left_out=day in schedule.left_out, note=settled.note))
+        wanted = schedule.resized.get(day, seats)
+        found.append(Occurrence(day, window, wanted, left_out=day in schedule.left_out, note=settled.note))
     return tuple(found)
 
 

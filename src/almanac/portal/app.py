@@ -19,6 +19,8 @@ from almanac.portal import errors, pages
 from almanac.portal.views import (
     account,
     again,
+    approvals,
+    book,
     booking,
     calendar,
     capacity,
@@ -29,9 +31,10 @@ from almanac.portal.views import (
     notices,
     operate,
     projects,
+    series,
     sign_in,
     tokens,
-    verdict,
+    waiting,
 )
 
 HEADERS = SECURITY_HEADERS | {
@@ -45,8 +48,11 @@ TOPICS = (
     sign_in,
     home,
     calendar,
-    verdict,
+    book,
     booking,
+    series,
+    waiting,
+    approvals,
     metrics,
     diagnosis,
     notices,

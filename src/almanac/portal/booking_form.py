@@ -1,19 +1,15 @@
-"""The form that books: what it takes, what it offers, and how a refusal is told in place."""
+"""The form that books: what it takes and what it offers."""
 
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated
 
 from pydantic import BaseModel, Field
 
 from almanac.api import fields
-from almanac.core.errors import AlmanacError
-from almanac.core.refusals import shortage
-from almanac.core.windows import utc
-from almanac.portal.errors import hint_of
+from almanac.core.errors import BadRequest
 from almanac.portal.local_times import LocalTimes
 from almanac.services.caller import Caller
 from almanac.services.requests import BookingRequest
@@ -60,43 +56,12 @@ class BookForm(BaseModel):
             self.title.strip(),
         )
 
-
-@dataclass(frozen=True, slots=True)
-class Fitting:
-    """Something near the request that fits, as a button."""
-
-    start: datetime
-    end: datetime
-    seats: int
-    site: str
-
-    @property
-    def lasts_s(self) -> int:
-        """Its length."""
-        return int((self.end - self.start).total_seconds())
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """A refusal as a page tells it."""
-
-    message: str
-    hint: str
-    fitting: tuple[Fitting, ...]
-
-
-def told(error: AlmanacError, times: LocalTimes) -> Told:
-    """What was refused and why, on the person's clock, and what would fit instead."""
-    if "refusal" not in error.details:
-        return Told(error.message, hint_of(error), ())
-    refusal = error.details["refusal"]
-    fitting = tuple(
-        Fitting(_instant(one["start"]), _instant(one["end"]), one["seats"], one["site"])
-        for one in refusal["alternatives"]
-    )
-    lack = shortage(refusal["limiting"], refusal["short"])
-    when = times.span(_instant(refusal["interval"]["start"]), _instant(refusal["interval"]["end"]))
-    return Told(f"{refusal['site']} has no room for that: {lack}, {when}.", "", fitting)
+    def near(self, times: LocalTimes) -> BookingRequest:
+        """As ``request``; for now, if its start isn't a time."""
+        try:
+            return self.request(times)
+        except BadRequest:
+            return self.model_copy(update={"start": ""}).request(times)
 
 
 def lengths(longest: timedelta) -> list[timedelta]:
@@ -122,7 +87,3 @@ def payer(caller: Caller, asked: str) -> str | None:
 def new_key() -> str:
     """A key of one form."""
     return secrets.token_urlsafe(12)
-
-
-def _instant(written: str) -> datetime:
-    return utc(datetime.fromisoformat(written))

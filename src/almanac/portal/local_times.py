@@ -72,6 +72,16 @@ class LocalTimes:
                 f"{ascii(written)[:40]} is not a time.", hint="Write one such as 2027-03-01T10:00."
             ) from None
 
+    def local(self, written: str) -> datetime:
+        """The naive local time that a field means, as it was typed: what daylight saving makes of it is for later; now for none.
+
+        Raises:
+            BadRequest: it is no time.
+        """
+        instant = self.read(written) or self.now
+        typed = datetime.fromisoformat(written.strip()) if written.strip() else instant
+        return typed if typed.tzinfo is None else instant.astimezone(self.zone).replace(tzinfo=None)
+
     def wait(self, until: datetime) -> str:
         """How long from now, no more exact than it can be: ``in about 10 s``, ``in about 2 min``, ``at 09:52``."""
         left = until - self.now

@@ -62,13 +62,13 @@ class Reader:
             "theme": self.particulars.theme.value,
             "times": self.times,
             "now": self.now,
-            "navigation": entries(self.caller),
         }
         return {**told, **more}
 
     def page(self, template: str, status: int = 200, /, **more: object) -> HTMLResponse:
         """A page for them."""
-        return pages.page(template, self.context(**more), status)
+        navigation = entries(self.app, self.caller, self.now)
+        return pages.page(template, self.context(navigation=navigation, **more), status)
 
     def render(self, template: str, /, **more: object) -> str:
         """A part of a page for them."""

@@ -41,6 +41,11 @@ class Approvals:
             waiting = unit.bookings.awaiting_approval(now)
             return self._showing.many(unit, [each for each in waiting if caller.owns(each.project, each.owner)], now)
 
+    def to_decide(self, caller: Caller, now: datetime) -> int:
+        """How many wait for the caller's decision."""
+        with self._database.read() as unit:
+            return sum(caller.leads(each.project) for each in unit.bookings.awaiting_approval(now))
+
     def approve(self, caller: Caller, booking_id: str, now: datetime) -> BookingView:
         """Make it a booking.
 

@@ -51,6 +51,18 @@ class Ledger:
         newest = sorted(rows, key=lambda row: row.id, reverse=True)[:MAX_LINES]
         return LedgerView(balances, tuple(_line(row) for row in newest))
 
+    def left(self, caller: Caller, project: str, site: str, at: datetime) -> float | None:
+        """Node-hours that a project's grants at a site leave for what begins at an instant; None: it isn't metered there.
+
+        Raises:
+            NotFound: the caller doesn't see the project.
+        """
+        caller.can_see(project)
+        with self._database.read() as unit:
+            if not unit.ledger.metered(project, site):
+                return None
+            return unit.ledger.balance(project, site, at).available / HOUR_S
+
 
 def _names(unit: Unit, caller: Caller, project: str | None) -> list[str]:
     names = [row.name for row in unit.people.projects() if caller.sees(row.name)]

@@ -98,6 +98,15 @@ class WaitingList:
         self._notify()
         return view
 
+    def worth(self, caller: Caller, request: WaitRequest, now: datetime) -> bool:
+        """Whether the request may wait and could ever be served."""
+        try:
+            entry = self._entry(caller, request, now)
+            self._check_ever(self._ask(entry, entry.within.start), now)
+        except AlmanacError:
+            return False
+        return True
+
     def _entry(self, caller: Caller, request: WaitRequest, now: datetime) -> Waiting:
         project = project_for(caller, request.project)
         check_duration(self._catalogue.profile(request.profile), request.duration)
@@ -135,6 +144,12 @@ class WaitingList:
         with self._database.read() as unit:
             found = unit.waiting.list(owner=caller.person if mine else None, projects=caller.projects)
             return [view_of_entry(unit, each, now) for each in found]
+
+    def open(self, caller: Caller) -> tuple[int, int]:
+        """How many of the caller's own requests are in the line, and how many of these have an offer."""
+        with self._database.read() as unit:
+            mine = [each for each in unit.waiting.open() if each.owner == caller.person]
+        return len(mine), sum(each.offer_id is not None for each in mine)
 
     def get(self, caller: Caller, waiting_id: str, now: datetime) -> WaitingView:
         """One request.

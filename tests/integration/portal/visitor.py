@@ -9,23 +9,34 @@ from tests.integration.api.world import World
 
 from almanac.services.sessions import begin
 
+Sent = str | list[str]
+
 
 @dataclass
 class SeenForm:
-    """A form of a page: where it goes, and what it sends if nobody types."""
+    """A form of a page: where it goes, and what it sends if nobody types; a list for what it sends several times."""
 
     action: str
-    fields: dict[str, str] = field(default_factory=dict)
+    fields: dict[str, Sent] = field(default_factory=dict)
+
+    def add(self, name: str, value: str) -> None:
+        """One more value that it sends."""
+        known = self.fields.get(name)
+        if known is None:
+            self.fields[name] = value
+        else:
+            self.fields[name] = [*(known if isinstance(known, list) else [known]), value]
 
 
 class _Forms(HTMLParser):
-    """Collects forms: inputs, texts, and of each select the chosen (else the first) option."""
+    """Collects forms: inputs (of boxes those that are ticked), texts, and of each select the chosen (else the first) option."""
 
     def __init__(self) -> None:
         super().__init__()
         self.forms: list[SeenForm] = []
         self._select = ""
         self._area = ""
+        self._option: str | None = None
         self._open = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -36,14 +47,15 @@ class _Forms(HTMLParser):
         elif not self._open:
             return
         elif tag == "input" and "name" in told:
-            self.forms[-1].fields[told["name"]] = told.get("value", "")
+            if told.get("type") not in {"checkbox", "radio"} or "checked" in told:
+                self.forms[-1].add(told["name"], told.get("value", ""))
         elif tag == "textarea":
             self._area = told.get("name", "")
             self.forms[-1].fields[self._area] = ""
         elif tag == "select":
-            self._select = told.get("name", "")
-        elif tag == "option" and ("selected" in told or self._select not in self.forms[-1].fields):
-            self.forms[-1].fields[self._select] = told.get("value", "")
+            self._select, self._option = told.get("name", ""), None
+        elif tag == "option" and ("selected" in told or self._option is None):
+            self._option = told.get("value", "")
 
     def handle_data(self, data: str) -> None:
         if self._area:
@@ -54,6 +66,8 @@ class _Forms(HTMLParser):
             self._area = ""
         if tag == "form":
             self._open = False
+        elif tag == "select" and self._open and self._option is not None:
+            self.forms[-1].add(self._select, self._option)
 
 
 def forms(text: str) -> list[SeenForm]:
@@ -88,7 +102,7 @@ class Visitor:
         found = [one for one in forms(self.see(path).text) if one.action == action]
         return next(one for one in found if having.items() <= one.fields.items())
 
-    def send(self, form: SeenForm, headers: dict[str, str] | None = None, **typed: str):
+    def send(self, form: SeenForm, headers: dict[str, str] | None = None, **typed: Sent):
         """Send a form, with what is typed into it."""
         sent = form.fields | typed
         return self.world.http.post(form.action, data=sent, headers=headers, follow_redirects=False)

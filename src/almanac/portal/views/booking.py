@@ -14,32 +14,30 @@ from pydantic import BaseModel, Field
 from almanac.api import fields
 from almanac.api.dependencies import BookingId
 from almanac.core.bookings import BookingStatus
-from almanac.core.errors import AlmanacError, Conflict
+from almanac.core.errors import AlmanacError
 from almanac.core.windows import Window
-from almanac.portal import booking_form, streams
+from almanac.portal import refusals, streams
 from almanac.portal.booking_form import BookForm
 from almanac.portal.errors import hint_of
 from almanac.portal.reader import Posting, Reader, Reading
+from almanac.portal.stale import stale
 from almanac.portal.streams import Part
 from almanac.portal.timeline import LIVE
 from almanac.portal.views.home import helpers
 from almanac.services.receipts import Receipt
 from almanac.services.requests import FURTHEST, BookingFilter
-from almanac.services.views import BookingView, ConnectionView, ProfileView
+from almanac.services.views import BookingView, ConnectionView
 
 router = APIRouter()
 
 LOG_LINES = 200
+_DECISIONS = frozenset({"approved", "declined"})
 _OPEN = frozenset({BookingStatus.OFFERED, BookingStatus.BOOKED, BookingStatus.BUILDING, BookingStatus.READY})
 _MOST_LISTED = 200
 _MONTH = timedelta(days=30)
 _BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 _SOON = timedelta(minutes=1)
 _STEPS = tuple(timedelta(minutes=minutes) for minutes in (30, 60, 120, 240))
-
-
-class Stale(Conflict):
-    """The page that the form was on shows something that has changed since."""
 
 
 class EndForm(BaseModel):
@@ -112,33 +110,6 @@ def _mine(reader: Reader, within: Window, limit: int = _MOST_LISTED) -> list[Boo
     return reader.app.bookings.list(reader.caller, BookingFilter(mine=True, within=within, limit=limit), reader.now)[0]
 
 
-@router.get("/book")
-def form(
-    reader: Reading,
-    profile: Annotated[str, Query(max_length=40, pattern=rf"{fields.LABEL}|^$")] = "",
-    start: Annotated[str, Query(max_length=40)] = "",
-    seats: Annotated[int, Query(ge=1, le=10_000)] = 1,
-    lasts_s: Annotated[int, Query(ge=60, le=fields.YEAR_S)] = int(booking_form.USUAL.total_seconds()),
-    site: Annotated[str, Query(max_length=40)] = "",
-    project: Annotated[str, Query(max_length=40)] = "",
-) -> HTMLResponse:
-    """Book for later, for many, or with a name."""
-    offered = _offered(reader)
-    chosen = profile or (offered[0].name if offered else "none")
-    asked = BookForm(profile=chosen, start=start, seats=seats, lasts_s=lasts_s, site=site, project=project)
-    return _form(reader, asked)
-
-
-@router.post("/book")
-def book(form: Annotated[BookForm, Form()], reader: Posting) -> Response:
-    """Book what the form says; what was typed stays with a refusal."""
-    try:
-        made = reader.app.bookings.book(reader.caller, form.request(reader.times), reader.now, form.key or None)
-    except AlmanacError as error:
-        return _form(reader, form, error)
-    return reader.go(f"/bookings/{made.id}")
-
-
 @router.get("/bookings/{booking}")
 def booking(booking: BookingId, reader: Reading) -> HTMLResponse:
     """Everything about one booking."""
@@ -173,7 +144,7 @@ def move_end(booking: BookingId, form: Annotated[EndForm, Form()], reader: Posti
         if view.end == form.until:
             return
         if view.end != form.seen:
-            raise _stale(f"it now ends {reader.times.moment(view.end)}")
+            raise stale(f"it now ends {reader.times.moment(view.end)}")
         move = reader.app.changes.extend if form.until > view.end else reader.app.changes.shorten
         move(reader.caller, booking, reader.now, until=form.until)
 
@@ -189,7 +160,7 @@ def resize(booking: BookingId, form: Annotated[SeatsForm, Form()], reader: Posti
         if view.seats == form.seats:
             return
         if view.seats != form.seen:
-            raise _stale(f"it now has {view.seats} seats")
+            raise stale(f"it now has {view.seats} seats")
         reader.app.changes.resize(reader.caller, booking, reader.now, form.seats)
 
     return _changed(reader, booking, change)
@@ -211,6 +182,18 @@ def again(booking: BookingId, form: Annotated[AgainForm, Form()], reader: Postin
     return reader.go(f"/bookings/{made.id}")
 
 
+@router.post("/bookings/{booking}/accept")
+def accept(booking: BookingId, reader: Posting) -> Response:
+    """Take what is offered; sent twice, it is taken once."""
+    try:
+        reader.app.bookings.accept(reader.caller, booking, reader.now)
+    except AlmanacError as error:
+        view = reader.app.bookings.get(reader.caller, booking, reader.now)
+        if view.status not in LIVE - {BookingStatus.OFFERED}:
+            return _show(reader, booking, error, again=True)
+    return reader.go(f"/bookings/{booking}")
+
+
 @router.post("/bookings/{booking}/cancel")
 def cancel(booking: BookingId, reader: Posting) -> Response:
     """Give it up before it begins."""
@@ -225,20 +208,17 @@ def _changed(reader: Reader, booking: str, change: Callable[[], object]) -> Resp
     return reader.go(f"/bookings/{booking}")
 
 
-def _stale(fact: str) -> Stale:
-    return Stale(
-        f"The page was out of date: {fact}.", hint="This is how it is now; change it again if you still want to."
-    )
-
-
-def _show(reader: Reader, booking: str, error: AlmanacError | None = None) -> HTMLResponse:
+def _show(reader: Reader, booking: str, error: AlmanacError | None = None, *, again: bool = False) -> HTMLResponse:
+    """The page; ``again``: what was refused is as good as booking the same."""
     view = reader.app.bookings.get(reader.caller, booking, reader.now)
-    events = reader.app.access.events(reader.caller, booking)
+    events, form = reader.app.access.events(reader.caller, booking), _same(view)
     told = {
         "error": error,
         "hint": hint_of(error) if error else "",
-        "refusal": booking_form.told(error, reader.times) if error and "refusal" in error.details else None,
-        "form": _same(view),
+        "refusal": refusals.told(reader, form, error) if error and (again or "refusal" in error.details) else None,
+        "form": form,
+        "decision": next((each for each in reversed(events) if each.kind in _DECISIONS), None),
+        "decides": bool(view.approval) and view.status is BookingStatus.OFFERED and reader.caller.leads(view.project),
     }
     shown = _shown(reader, view) | _choices(reader, view)
     return reader.page("booking.html", error.status if error else 200, events=events, **told, **shown)
@@ -309,22 +289,3 @@ def _ends(reader: Reader, view: BookingView) -> list[tuple[datetime, str]]:
 
 def _most_seats(reader: Reader, view: BookingView) -> int:
     return next((one.max_seats for one in reader.app.catalogue.profiles(reader.now) if one.name == view.profile), 1)
-
-
-def _offered(reader: Reader) -> list[ProfileView]:
-    return [profile for profile in reader.app.catalogue.profiles(reader.now) if profile.sites]
-
-
-def _form(reader: Reader, form: BookForm, error: AlmanacError | None = None) -> HTMLResponse:
-    offered = _offered(reader)
-    longest = max((profile.max_duration for profile in offered), default=booking_form.USUAL)
-    return reader.page(
-        "book.html",
-        error.status if error else 200,
-        form=form,
-        choices=sorted({*booking_form.lengths(longest), form.lasts}),
-        profiles=offered,
-        projects=booking_form.projects_of(reader.caller),
-        refusal=booking_form.told(error, reader.times) if error else None,
-        **helpers(),
-    )

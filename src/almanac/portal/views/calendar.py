@@ -18,7 +18,7 @@ from almanac.core.capacity import StartRange
 from almanac.core.errors import AlmanacError, BadRequest
 from almanac.core.local_time import settle
 from almanac.core.windows import Window
-from almanac.portal import booking_form, lanes
+from almanac.portal import booking_form, lanes, refusals
 from almanac.portal.local_times import LocalTimes
 from almanac.portal.reader import Reader, Reading
 from almanac.portal.timeline import WORDS
@@ -127,7 +127,7 @@ def calendar(wanted: Asked, reader: Reading) -> HTMLResponse:
         days=[day_of(reader, Window(*each), free, booked, wanted.whole) for each in pairwise(marks)],
         shown=shown(reader, marks, free, booked),
         most=MOST_SHOWN if len(booked) == MOST_SHOWN else None,
-        told=booking_form.told(error, reader.times) if error else None,
+        told=refusals.said_of(error, reader.times) if error else None,
         words=WORDS,
     )
 

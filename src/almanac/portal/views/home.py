@@ -13,9 +13,10 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from almanac.core.bookings import BookingStatus
 from almanac.core.errors import AlmanacError
 from almanac.core.windows import Window
-from almanac.portal import booking_form, streams
-from almanac.portal.booking_form import BookForm, Told
+from almanac.portal import booking_form, refusals, streams
+from almanac.portal.booking_form import BookForm
 from almanac.portal.reader import Posting, Reader, Reading
+from almanac.portal.refusals import Told
 from almanac.portal.streams import Part
 from almanac.portal.timeline import LIVE, WORDS, sentence, steps
 from almanac.services.requests import FURTHEST, BookingFilter
@@ -98,7 +99,7 @@ def _platforms(reader: Reader) -> Part:
 
 
 def _refused(reader: Reader, form: BookForm, error: AlmanacError) -> HTMLResponse:
-    refusal = booking_form.told(error, reader.times)
+    refusal = refusals.told(reader, form, error)
     if reader.htmx:
         return reader.page("_refusal.html", error.status, refusal=refusal, form=form, **helpers())
     return show(reader, refusal, form, error.status)
