@@ -33,9 +33,12 @@ class Task:
 
 @dataclass(frozen=True)
 class Stage:
+    """Tasks, and how long Python ran for all of them together, in ms."""
+
     tasks: Sequence[Task]
     parents: tuple[int, ...] = ()
     name: str = "count at notebook.py:7"
+    python: int = 0
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,8 @@ class App:
                    {"name": "size of files read", "accumulatorId": 8, "metricType": "size"}]  # fmt: skip
         scan = {"nodeName": "Scan parquet", "simpleString": "", "children": [], "metadata": {}, "metrics": metrics}
         plan = {"nodeName": "Project", "simpleString": "", "children": [scan], "metadata": {}, "metrics": []}
-        self.events.append({"Event": names + "SQLExecutionStart", "executionId": 0, "sparkPlanInfo": plan})
+        self.events.append({"Event": names + "SQLExecutionStart", "executionId": 0, "sparkPlanInfo": plan,
+                            "time": START + 999})  # fmt: skip
         updates = [[7, number], [8, size], [99, 5]]
         self.events.append({"Event": names + "DriverAccumUpdates", "executionId": 0, "accumUpdates": updates})
 
@@ -115,7 +119,9 @@ class App:
         for info, stage in zip(infos, described.stages, strict=True):
             self._event("SparkListenerStageSubmitted", **{"Stage Info": info, "Properties": {}})
             now = self._tasks(info["Stage ID"], stage, now)
-            self._event("SparkListenerStageCompleted", **{"Stage Info": {**info, "Completion Time": now}})
+            told = [{"ID": 70, "Name": "time to run Python workers", "Value": str(stage.python), "Metadata": "sql"}]
+            done = {**info, "Completion Time": now, "Accumulables": told if stage.python else []}
+            self._event("SparkListenerStageCompleted", **{"Stage Info": done})
         done = {"Job ID": job, "Completion Time": now, "Job Result": {"Result": "JobSucceeded"}}
         self._event("SparkListenerJobEnd", **done)
         return now

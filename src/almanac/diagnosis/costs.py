@@ -19,6 +19,7 @@ SPILL = (0.01, 0.1, 0.25, 0.5)
 FETCH = (0.1, 0.2, 0.35, 0.5)
 DELAY = (0.1, 0.2, 0.35, 0.5)
 CPU = (0.8, 0.85, 0.9, 0.95)
+PYTHON = (0.3, 0.5, 0.7, 0.9)
 LOCAL = (0.2, 0.3, 0.45, 0.6)
 SMALL_FILE, MANY_FILES = 3_000_000, 100
 OPEN_MS = 20.0
@@ -28,6 +29,8 @@ Object stores take longer.
 """
 SPILL_BYTES_PER_MS = 150_000.0
 """What one task spills and reads back, with serialisation and compression: 150 MB/s of data in memory."""
+LEAST_BYTES_PER_MS = 100.0
+"""Shuffled data at under 100 kB a second isn't held up by its size."""
 MOST_OF_RUN = 0.8
 """An estimated cost is never more than this share of a task's run time."""
 
@@ -86,9 +89,11 @@ def _spilled(stage: Stage) -> float:
 def network(run: Run, platform: Platform) -> Finding | None:
     """Tasks wait for shuffled data, and the network is near its reference where that is known.
 
-    Saved: a replay without the waits.
+    Who waits for next to nothing waits for a busy machine and not for the network. Saved: a replay without the waits.
     """
-    hit = _where(run, lambda stage: _share(stage, stage.tasks.total(Column.FETCH)) > FETCH[0])
+    hit = _where(
+        run, lambda stage: _share(stage, stage.tasks.total(Column.FETCH)) > FETCH[0] and _much_is_fetched(stage)
+    )
     if not hit or (platform.nic is not None and platform.nic <= 0.7):
         return None
     sums = spent(stage.tasks for stage in hit)
@@ -102,6 +107,11 @@ def network(run: Run, platform: Platform) -> Finding | None:
         "larger workers.",
         _less(hit, lambda stage: stage.tasks.column(Column.FETCH)),
     )
+
+
+def _much_is_fetched(stage: Stage) -> bool:
+    """Whether what came during the waits is more than the slowest of networks would carry."""
+    return stage.tasks.total(Column.SHUFFLE_READ) >= LEAST_BYTES_PER_MS * stage.tasks.total(Column.FETCH)
 
 
 def small_files(run: Run) -> Finding | None:
@@ -126,6 +136,28 @@ def small_files(run: Run) -> Finding | None:
         f"Write fewer, larger files: {max(1, round(run.file_bytes / 128e6))} of about 128 MB would hold the same; "
         "coalesce before writing, or compact them once.",
         _less(scans, lambda stage: share * stage.tasks.column(Column.RUN)),
+    )
+
+
+def python(run: Run) -> Finding | None:
+    """Tasks wait for Python, which computes row by row what built-in functions do many times as fast.
+
+    Saved: a replay in which the tasks of the stages that call Python take less by its share, at most 80 % of their run
+    time. Spark 4.1 and later tell that share; what runs in Python is no CPU time of the executor's.
+    """
+    hit = _where(run, lambda stage: _share(stage, stage.python) >= PYTHON[0])
+    if not hit:
+        return None
+    sums = spent(stage.tasks for stage in hit)
+    share = sums.share(sum(stage.python for stage in hit) / 1000)
+    return Finding(
+        "python",
+        "Python functions",
+        level(share, PYTHON) or Level.LOW,
+        {"python_share": min(1.0, share), "python_s": share * sums.run, **_named(hit)},
+        "Say it with built-in functions (pyspark.sql.functions), which run inside Spark; where Python is needed, take "
+        "whole columns at once (pandas_udf, mapInArrow), or book more workers.",
+        _less(hit, lambda stage: min(MOST_OF_RUN, _share(stage, stage.python)) * stage.tasks.column(Column.RUN)),
     )
 
 

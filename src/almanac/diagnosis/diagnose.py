@@ -146,6 +146,7 @@ def _findings(run: Run, platform: Platform) -> Iterator[Finding]:
         costs.collection,
         costs.spill,
         costs.small_files,
+        costs.python,
         costs.scheduling,
     )
     judged = (costs.network, costs.processors, costs.oversubscribed, costs.local_disk, costs.storage)

@@ -16,13 +16,14 @@ from typing import Any
 import orjson
 
 from almanac.diagnosis.files import Lines, lines_of
-from almanac.diagnosis.run import Column, Executor, Job, Outcome, Rows, Run, Span, Stage, Tasks, merged
+from almanac.diagnosis.run import Column, Executor, Job, Outcome, Rows, Run, Scan, Span, Stage, Tasks, merged
 from almanac.diagnosis.trouble import BadEventLog
 
 HEAD = b'{"Event":"'
 ACCUMULABLES = b'"Accumulables":['
 AFTER_ACCUMULABLES = (b'"Task Executor Metrics":', b'"Task Metrics":')
 NUMBER_OF_FILES, SIZE_OF_FILES = "number of files read", "size of files read"
+IN_PYTHON = "time to run Python workers"
 SQL = b"org.apache.spark.sql.execution.ui.SparkListener"
 CONNECT = b"org.apache.spark.sql.connect.service.SparkListenerConnectOperation"
 SIZE = re.compile(r"(\d+)([kmgt]?)b?")
@@ -71,6 +72,7 @@ class _Stage:
     name: str = ""
     parents: tuple[int, ...] = ()
     job: int | None = None
+    python: float = 0.0
     rows: Rows = field(default_factory=Rows)
 
 
@@ -92,7 +94,7 @@ class Reader:
         self._operations: dict[str, Span] = {}
         self._running: set[str] = set()
         self._file_metrics: dict[int, str] = {}
-        self._files = {NUMBER_OF_FILES: 0, SIZE_OF_FILES: 0}
+        self._scans: dict[int, Scan] = {}
         self._takers: dict[bytes, Callable[[Event], None]] = {
             b"SparkListenerLogStart": self._log_start,
             b"SparkListenerApplicationStart": self._application_start,
@@ -103,7 +105,7 @@ class Reader:
             b"SparkListenerJobStart": self._job_start,
             b"SparkListenerJobEnd": self._job_end,
             b"SparkListenerStageSubmitted": self._stage,
-            b"SparkListenerStageCompleted": self._stage,
+            b"SparkListenerStageCompleted": self._stage_done,
             b"SparkListenerTaskEnd": self._task_end,
             SQL + b"SQLExecutionStart": self._plan,
             SQL + b"SQLAdaptiveExecutionUpdate": self._plan,
@@ -132,7 +134,12 @@ class Reader:
         """What was read."""
         stages = tuple(
             Stage(
-                number, stage.name or f"stage {number}", stage.parents, self._job(number, stage), Tasks.of(stage.rows)
+                number,
+                stage.name or f"stage {number}",
+                stage.parents,
+                self._job(number, stage),
+                Tasks.of(stage.rows),
+                stage.python,
             )
             for number, stage in sorted(self._stages.items())
             if stage.rows.flat
@@ -148,8 +155,7 @@ class Reader:
             jobs=tuple(sorted(jobs, key=lambda job: (job.submitted, job.id))),
             stages=stages,
             ended=self._ended,
-            files=self._files[NUMBER_OF_FILES],
-            file_bytes=self._files[SIZE_OF_FILES],
+            scans=tuple(scan for scan in self._scans.values() if scan.files),
             heap=self._heap,
             asked=merged(self._span(name) for name in self._operations),
             truncated=lines.truncated,
@@ -242,6 +248,13 @@ class Reader:
             stage.parents = tuple(info.get("Parent IDs") or ())
             stage.job = self._job_of.get(int(info["Stage ID"]))
 
+    def _stage_done(self, event: Event) -> None:
+        """The time in Python is told by accumulables only, which for a whole stage are few."""
+        self._stage(event)
+        info = event["Stage Info"]
+        told = (float(one["Value"]) for one in info.get("Accumulables", ()) if one.get("Name") == IN_PYTHON)
+        self._stages[int(info["Stage ID"])].python += sum(told)
+
     def _task_end(self, event: Event) -> None:
         info = event["Task Info"]
         finish = float(info["Finish Time"])
@@ -283,12 +296,13 @@ class Reader:
 
     def _plan(self, event: Event) -> None:
         """Which accumulators count the files of scans; a plan made anew while it runs brings the same ones."""
+        self._scans.setdefault(event["executionId"], Scan(float(event.get("time", 0)), 0, 0))
         nodes = [event["sparkPlanInfo"]]
         while nodes:
             node = nodes.pop()
             nodes += node["children"]
             for metric in node["metrics"]:
-                if metric["name"] in self._files:
+                if metric["name"] in (NUMBER_OF_FILES, SIZE_OF_FILES):
                     self._file_metrics[metric["accumulatorId"]] = metric["name"]
 
     def _operation_started(self, event: Event) -> None:
@@ -305,9 +319,14 @@ class Reader:
         self._last = max(self._last, at)
 
     def _driver_updates(self, event: Event) -> None:
+        scan = self._scans.get(event["executionId"])
+        if scan is None:
+            return
+        found = {NUMBER_OF_FILES: scan.files, SIZE_OF_FILES: scan.size}
         for accumulator, value in event["accumUpdates"]:
             if name := self._file_metrics.get(accumulator):
-                self._files[name] += value
+                found[name] += value
+        self._scans[event["executionId"]] = Scan(scan.at, found[NUMBER_OF_FILES], found[SIZE_OF_FILES])
 
 
 def _without_accumulables(line: bytes) -> bytes:

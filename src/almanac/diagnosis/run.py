@@ -127,6 +127,7 @@ class Stage:
     Attributes:
         parents: stages whose output it reads, whether or not they ran in this log.
         job: the job that it ran for.
+        python: how long its tasks had Python functions run for them, in ms, all together; known when the stage is done.
     """
 
     id: int
@@ -134,6 +135,7 @@ class Stage:
     parents: tuple[int, ...]
     job: int
     tasks: Tasks
+    python: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +145,20 @@ class Job:
     id: int
     submitted: float
     ended: float
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What a query's scans read, as the driver counted it when it listed the files.
+
+    Attributes:
+        at: when the query began.
+        files, size: how many, and their bytes.
+    """
+
+    at: float
+    files: int
+    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +179,7 @@ class Run:
     Attributes:
         slots: tasks that could run at once, at most.
         ended: whether the log says that the application ended.
-        files, file_bytes: files that scans read, as the driver counted them.
+        scans: the files that queries read.
         heap: bytes that each executor's heap may take, as configured; 0 where the log doesn't tell.
         asked: with Spark Connect, when the server was at work for somebody; between, it waited for people. Empty
             without Connect.
@@ -179,12 +195,21 @@ class Run:
     jobs: tuple[Job, ...]
     stages: tuple[Stage, ...]
     ended: bool
-    files: int = 0
-    file_bytes: int = 0
+    scans: tuple[Scan, ...] = ()
     heap: int = 0
     asked: tuple[Span, ...] = ()
     truncated: bool = False
     notes: tuple[str, ...] = ()
+
+    @property
+    def files(self) -> int:
+        """How many files scans read; one that was read twice counts twice."""
+        return sum(scan.files for scan in self.scans)
+
+    @property
+    def file_bytes(self) -> int:
+        """Their bytes."""
+        return sum(scan.size for scan in self.scans)
 
     @cached_property
     def pauses(self) -> tuple[Span, ...]:
@@ -217,15 +242,13 @@ class Run:
 
 
 def between(run: Run, since: float, until: float) -> Run:
-    """The part of a run that was submitted in ``[since, until)``, ms since 1970: one query of a booking that lasts a day.
-
-    Files aren't counted by job, so none are left.
-    """
+    """The part of a run that was submitted in ``[since, until)``, ms since 1970: one query of a booking that lasts a day."""
     jobs = tuple(job for job in run.jobs if since <= job.submitted < until)
     kept = {job.id for job in jobs}
     stages = tuple(stage for stage in run.stages if stage.job in kept)
     asked = tuple((max(start, since), end) for start, end in run.asked if end > since and start < until)
-    return replace(run, jobs=jobs, stages=stages, asked=asked, files=0, file_bytes=0)
+    scans = tuple(scan for scan in run.scans if since <= scan.at < until)
+    return replace(run, jobs=jobs, stages=stages, asked=asked, scans=scans)
 
 
 def merged(spans: Iterable[Span]) -> tuple[Span, ...]:

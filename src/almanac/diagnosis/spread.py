@@ -16,6 +16,7 @@ LONGEST_OF_STAGE = 0.75
 EXCESS_MS = 1000
 LONG_TASK_MINUTES = (2.5, 5, 10, 15)
 LARGE_PARTITION = 5 * 10**9
+LITTLE = 10**6
 FAILED = (0.05, 0.1, 0.15, 0.2)
 DRIVER = (0.5, 0.65, 0.8, 0.9)
 MANY, SMALL_MS = 5000, 500
@@ -174,7 +175,7 @@ def few_partitions(run: Run) -> Finding | None:
 def _coarse(run: Run, stage: Stage) -> Level | None:
     """How far a stage's tasks are too few or too big for its slots."""
     lengths = stage.tasks.durations[stage.tasks.good]
-    if not len(lengths) or stage.tasks.wall < EXCESS_MS:
+    if not len(lengths) or stage.tasks.wall < EXCESS_MS or _gathers_little(stage):
         return None
     reached = [level(float(np.median(lengths)) / 60_000, LONG_TASK_MINUTES)]
     if len(lengths) < run.slots:
@@ -182,6 +183,11 @@ def _coarse(run: Run, stage: Stage) -> Level | None:
     if float(_partition_bytes(stage).max()) > LARGE_PARTITION:
         reached.append(Level.MODERATE)
     return max((one for one in reached if one is not None), default=None)
+
+
+def _gathers_little(stage: Stage) -> bool:
+    """The last step of a sum or a count: a few rows from each task before, and nothing to divide."""
+    return bool(stage.parents) and float(_partition_bytes(stage).sum()) < LITTLE
 
 
 def _partition_bytes(stage: Stage) -> Numbers:

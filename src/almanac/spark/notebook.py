@@ -24,9 +24,11 @@ c.ServerApp.tornado_settings = {{"page_config_hook": lambda handler, page: {{**p
 with suppress(OSError):
     Path("/proc/self/oom_score_adj").write_text("900")
 
-for example in Path({examples!r}).glob("*.ipynb"):
-    if not Path({home!r}, example.name).exists():
-        shutil.copyfile(example, Path({home!r}, example.name))
+for example in Path({examples!r}).rglob("*.ipynb"):
+    own = Path({home!r}, example.relative_to({examples!r}))
+    if not own.exists():
+        own.parent.mkdir(exist_ok=True)
+        shutil.copyfile(example, own)
 """
 
 _UNASKED = '{"@jupyterlab/apputils-extension:notification": {"fetchNews": "false"}}'

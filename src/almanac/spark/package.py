@@ -11,7 +11,7 @@ from importlib.metadata import distributions
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
-_PARTS = ("core", "data", "gaia", "spark")
+_PARTS = ("core", "data", "examples", "gaia", "spark")
 _FILES = ("__init__.py", "version.py")
 _NEEDED = ("healpix", "jupyterlab", "matplotlib", "numpy", "pandas", "pyarrow", "pyspark[connect]")
 _LONG_AGO = (2020, 1, 1, 0, 0, 0)

@@ -13,8 +13,10 @@ import socket
 import subprocess
 import time
 from base64 import urlsafe_b64encode
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
+from itertools import cycle, islice
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -35,9 +37,17 @@ class TrialFailed(Exception):
     """A service ended or never listened; the message has the end of its log."""
 
 
-def trial_spec(workers: int = 1, seats: int = 1, name: str = "trial") -> ClusterSpec:
-    """A small cluster with fresh secrets."""
-    worker_nodes = (PlacedNode(f"worker-{i + 1}", "worker", WORKER, LOOPBACK) for i in range(workers))
+def trial_spec(workers: int = 1, seats: int = 1, name: str = "trial", hosts: Sequence[str] = ()) -> ClusterSpec:
+    """A small cluster with fresh secrets.
+
+    Args:
+        workers: how many.
+        seats: how many.
+        name: the cluster's.
+        hosts: loopback addresses for the workers in turn; all on one, Spark sees one machine.
+    """
+    addresses = islice(cycle(hosts or (LOOPBACK,)), workers)
+    worker_nodes = (PlacedNode(f"worker-{n}", "worker", WORKER, host) for n, host in enumerate(addresses, 1))
     return ClusterSpec(
         id=name,
         lease=name,
@@ -62,7 +72,7 @@ class Trial:
     """Runs the services of a cluster as children that don't outlive this process. A context manager.
 
     Args:
-        spec: the cluster.
+        spec: the cluster; its nodes' hosts are the addresses that they listen on.
         runtime: this machine's.
         root: an existing directory for everything that it writes.
         data: directory of data sets.
@@ -89,8 +99,11 @@ class Trial:
             homes={seat.name: str(root / "home" / seat.name) for seat in spec.seats},
             data=data,
         )
-        services = (service for node in spec.nodes for service in services_for(spec, node, self.layout))
-        self.services = {service.name: service for service in services}
+        self.services: dict[str, Service] = {}
+        self._addresses: dict[str, str] = {}
+        for node in spec.nodes:
+            for service in services_for(spec, node, replace(self.layout, address=node.host)):
+                self.services[service.name], self._addresses[service.name] = service, node.host
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self._up: set[str] = set()
 
@@ -181,7 +194,8 @@ class Trial:
         if service.ready is None:
             return True
         try:
-            socket.create_connection((LOOPBACK, service.ports[service.ready]), 0.2).close()
+            address = self._addresses[service.name], service.ports[service.ready]
+            socket.create_connection(address, 0.2).close()
         except OSError:
             return False
         return True

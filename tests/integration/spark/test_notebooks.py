@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx2
 import pytest
 from tests.integration.spark.conftest import jupyter
+from tests.support.worked import names
 
 from almanac.client.errors import ClientError
 from almanac.client.jupyter import Jupyter
@@ -51,6 +52,11 @@ def test_the_worked_notebook_runs_from_top_to_bottom(shared, notebook):
     home = Path(shared.layout.homes["seat-1"])
     for picture in ("source-counts.png", "mean-proper-motions.png"):
         assert (home / picture).read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_worked_examples_are_in_a_folder_of_their_own(shared):
+    folder = Path(shared.layout.homes["seat-1"], "bottlenecks")
+    assert sorted(path.stem for path in folder.iterdir()) == sorted(names())
 
 
 def test_an_edited_example_survives_a_restart(own):

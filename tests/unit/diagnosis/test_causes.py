@@ -29,6 +29,7 @@ PROVOKED = {
     "gc": one(same(32, gc=0.25)),
     "few_partitions": one(same(2)),
     "small_files": one(same(32), files=(2000, 40_000_000)),
+    "python": App([Job([Stage(same(32, cpu=0.1), python=300_000)])]),
     "network": one(same(32, cpu=0.4, fetch=0.5, remote=64 * MIB)),
     "driver": App([Job([Stage(same(8))]), Job([Stage(same(8))], pause=60_000)]),
     "failures": one([*same(16), *same(16, reason="ExceptionFailure")]),
@@ -107,6 +108,31 @@ def test_a_part_of_a_run_is_diagnosed_alone(tmp_path):
     assert diagnose(between(run, first.submitted, second.submitted)).causes == ()
     assert diagnose(between(run, second.submitted, second.ended)).causes[0].kind == "skew"
     assert diagnose(between(run, second.ended, second.ended)).causes == ()
+
+
+def test_the_files_of_a_part_are_its_own(tmp_path):
+    run = read(PROVOKED["small_files"].write(tmp_path / "app"))
+    (job,) = run.jobs
+    assert diagnose(between(run, job.submitted - 10, job.ended)).causes[0].kind == "small_files"
+    assert diagnose(between(run, job.submitted, job.ended)).causes == ()
+
+
+def test_python_is_told_with_the_share_that_it_takes(tmp_path):
+    (found,) = diagnosed(tmp_path, PROVOKED["python"]).causes
+    assert found.evidence["python_share"] == pytest.approx(300 / 320)
+    assert found.saved_share == pytest.approx(0.8)
+    assert "built-in" in found.advice
+
+
+def test_the_last_step_of_a_sum_cannot_be_divided(tmp_path):
+    last = Stage(same(1, read=0, shuffled=500), parents=(0,))
+    assert diagnosed(tmp_path, App([Job([Stage(same(32)), last])])).causes == ()
+    found = diagnosed(tmp_path, App([Job([Stage(same(32)), replace(last, tasks=same(1, shuffled=64 * MIB))])]))
+    assert found.causes[0].kind == "few_partitions"
+
+
+def test_who_waits_for_a_few_bytes_does_not_wait_for_the_network(tmp_path):
+    assert diagnosed(tmp_path, one(same(32, cpu=0.4, fetch=0.5, remote=5000))).causes == ()
 
 
 def test_what_saves_too_little_is_not_told(tmp_path):
