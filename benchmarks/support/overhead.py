@@ -31,8 +31,9 @@ from almanac.spark.trial import Trial, trial_spec
 
 PROFILE, WORKERS, PARTITIONS = "spark-small", 2, 64
 _FIRST_ROWS = 4_000_000
-_WARM_UPS = 4
+_WARM_UPS = 8
 """Jobs until the JVMs have compiled what they run."""
+_RESTS, _REST_S = 3, 15.0
 _COLLECTORS = ("prometheus", "prometheus-node-exporter")
 
 
@@ -49,7 +50,9 @@ def collecting(served: Served, runs: int, job_s: float) -> dict[str, Any]:
 
     Returns:
         ``overhead`` of time, and ``overhead_cpu`` of the processors' time of cluster, server, Prometheus and node exporter
-        together, which others on the machine disturb less; ``collecting_cores``: what the last three used of it.
+        together, which others on the machine disturb less; ``collecting_cores``: processors that the last three
+        kept busy meanwhile; ``at_rest_cores``: those that collecting takes of everything, the cluster included, while
+        nothing else goes on; ``job_cores``: those that everything used without it.
     """
     platform = book(PROFILE, hours=1, client=served.client)
     try:
@@ -70,9 +73,29 @@ def collecting(served: Served, runs: int, job_s: float) -> dict[str, Any]:
                 return measured(platform.spark, rows, everything)
 
         found = pairs(monitored, bare, runs)
+        at_rest = [_at_rest(served, collectors, everything) for _ in range(_RESTS)]
     finally:
         platform.release()
-    return {**more(found, "overhead"), "collecting_cores": spread(cores), "n": runs}
+    return {
+        **more(found, "overhead"),
+        "collecting_cores": spread(cores),
+        "at_rest_cores": spread(at_rest),
+        "job_cores": spread([one.cpu_s / one.wall_s for _, one in found]),
+        "n": runs,
+    }
+
+
+def _at_rest(served: Served, collectors: list[psutil.Process], everything: list[psutil.Process]) -> float:
+    """Processors that collecting keeps busy while no job runs."""
+
+    def cores() -> float:
+        before, began = _cpu_s(everything), time.perf_counter()
+        time.sleep(_REST_S)
+        return (_cpu_s(everything) - before) / (time.perf_counter() - began)
+
+    on = cores()
+    with _stopped(served, collectors):
+        return on - cores()
 
 
 def settings(directory: Path, runs: int, job_s: float) -> dict[str, Any]:

@@ -39,6 +39,7 @@ class Panel:
     Attributes:
         key: by which it is found.
         about: what to read from it, in a sentence.
+        everywhere: whether it is shown even where there is nothing of the kind.
     """
 
     key: str
@@ -46,6 +47,7 @@ class Panel:
     unit: Unit
     about: str
     lines: tuple[Line, ...]
+    everywhere: bool = True
 
 
 def _rate(name: str, matchers: str = "", over: str = "30s") -> str:
@@ -163,6 +165,14 @@ PANELS = (
     Panel(
         "memory", "Memory in use", Unit.SHARE, "Of the node's.",
         (Line("1 - sum(node_memory_MemAvailable_bytes) / sum(node_memory_MemTotal_bytes)", "in use"),),
+    ),
+    Panel(
+        "gpu", "GPUs", Unit.SHARE, "Idle while tasks run: the data comes too slowly, or the work isn't theirs.",
+        (
+            Line("avg(node_gpu_busy_ratio)", "busy"),
+            Line("sum(node_gpu_memory_used_bytes) / sum(node_gpu_memory_bytes)", "of their memory"),
+        ),
+        everywhere=False,
     ),
     Panel(
         "driver", "Driver", Unit.SHARE, "Busy with one core while slots are idle: the driver is the bottleneck.",

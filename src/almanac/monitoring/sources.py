@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from almanac.monitoring.samples import Allowed
 from almanac.node.exporter import NAMES
+from almanac.node.gpus import NUMBERS
 
 _EXECUTOR = {
     "activeTasks": "active_tasks",
@@ -59,6 +60,6 @@ JUPYTER = Allowed(
     {},
 )
 NODE = Allowed(
-    {f"node_{name}": f"node_{name}" for name in NAMES},
-    {"mode": "mode", "cpu": "cpu", "device": "device", "mountpoint": "mountpoint"},
+    {f"node_{name}": f"node_{name}" for name in (*NAMES, *(f"gpu_{name}" for name in NUMBERS))},
+    {"mode": "mode", "cpu": "cpu", "device": "device", "mountpoint": "mountpoint", "gpu": "gpu"},
 )

@@ -17,6 +17,7 @@ from joserfc.jwk import OctKey
 from almanac.monitoring import sources
 from almanac.monitoring.samples import BadMetrics, Sample
 from almanac.monitoring.stages import StageSums
+from almanac.node import gpus
 
 PATIENCE_S = 4.0
 MOST_BYTES = 8 * 2**20
@@ -93,7 +94,7 @@ class Reader:
         if endpoint == "ui:master":
             return list(sources.MASTER.taken(read("/metrics/master/prometheus/")))
         if endpoint == "node":
-            return list(sources.NODE.taken(read("/metrics")))
+            return list(sources.NODE.taken(read("/metrics") + gpus.numbers()))
         if endpoint.startswith("notebook:"):
             return list(sources.JUPYTER.taken(read("/metrics")))
         return list(sources.WORKER.taken(read("/metrics/prometheus/")))

@@ -1,5 +1,6 @@
-"""What a node exporter tells of this machine, sent to Almanac every few seconds: the way that reports go, so no port is opened.
+"""What a node exporter and NVIDIA's driver tell of this machine, sent to Almanac every few seconds.
 
+It goes the way of the reports, so no port is opened.
 Metrics are worth less than anything else that this machine does: whatever goes wrong here is said once, and stops nothing.
 """
 
@@ -15,7 +16,7 @@ import urllib.request
 from contextlib import suppress
 from http.client import HTTPException
 
-from almanac.node import exporter
+from almanac.node import exporter, gpus
 from almanac.node.desk import Desk, Later, Refused, Wrong
 from almanac.node.errands import Helper
 from almanac.node.runtime import install_exporter
@@ -90,7 +91,7 @@ class Numbers(threading.Thread):
     def _tell(self, port: int) -> None:
         with suppress(Refused):  # the reporter hears it too
             try:
-                self._desk.tell_numbers(exporter.wanted(_read(f"http://127.0.0.1:{port}/metrics")))
+                self._desk.tell_numbers(exporter.wanted(_read(f"http://127.0.0.1:{port}/metrics")) + gpus.numbers())
             except (Later, Wrong, OSError, HTTPException) as error:
                 self._complain(f"This machine's numbers can't be told: {error}")
             else:

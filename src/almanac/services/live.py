@@ -131,7 +131,7 @@ class Live:
             "step": str(step),
         }
         lines = _by_panel(self._monitoring.answer(booking, "query_range", parameters)["result"])
-        panels = tuple(_panel(panel, lines[panel.key]) for panel in PANELS)
+        panels = tuple(_panel(panel, lines[panel.key]) for panel in PANELS if panel.everywhere or lines[panel.key])
         return MetricsView(booking, start, end, step, panels)
 
 

@@ -1,9 +1,10 @@
-"""A machine's numbers, from a real node exporter through a real agent to Almanac."""
+"""A machine's numbers, from a real node exporter through a real agent to Almanac; and its GPUs'."""
 
 from __future__ import annotations
 
 import os
 import pwd
+from pathlib import Path
 
 import psutil
 import pytest
@@ -11,7 +12,8 @@ from tests.integration.node.conftest import USER, Machine, until
 
 from almanac.core.ports import NodeReport
 from almanac.monitoring.samples import BadMetrics
-from almanac.node import exporter
+from almanac.monitoring.sources import NODE
+from almanac.node import exporter, gpus
 from almanac.node.orders import Orders
 
 
@@ -74,3 +76,29 @@ def test_only_what_is_shown_is_sent() -> None:
         'node_cpu_seconds_total{cpu="0",mode="idle"} 5\ngo_goroutines 7\nnode_load1_more 1\n'
     )
     assert exporter.wanted(text) == 'node_load1 0.5\nnode_cpu_seconds_total{cpu="0",mode="idle"} 5\n'
+
+
+def driver(directory: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
+    """A look-alike of NVIDIA's: no machine of ours has one."""
+    program = directory / "nvidia-smi"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{directory}:{os.environ['PATH']}")
+
+
+def test_gpus_are_told_beside_as_far_as_their_driver_knows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    driver(tmp_path, monkeypatch, "echo '0, 45, 1024, 81559'; echo '1, [N/A], 5, 81559'")
+    found = {(one.name, one.labels["gpu"]): one.value for one in NODE.taken(gpus.numbers())}
+    assert found == {
+        ("node_gpu_busy_ratio", "0"): pytest.approx(0.45),
+        ("node_gpu_memory_used_bytes", "0"): 2**30,
+        ("node_gpu_memory_bytes", "0"): 81559 * 2**20,
+        ("node_gpu_memory_used_bytes", "1"): 5 * 2**20,
+        ("node_gpu_memory_bytes", "1"): 81559 * 2**20,
+    }
+
+
+@pytest.mark.parametrize("script", ["echo 'No devices were found'; exit 6", "echo nonsense", "exit 0"])
+def test_a_driver_in_trouble_tells_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
+    driver(tmp_path, monkeypatch, script)
+    assert gpus.numbers() == ""
