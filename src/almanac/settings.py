@@ -66,6 +66,7 @@ class SiteSettings(BaseModel):
         price_per_hour: price of a node for an hour, by flavor, in a unit of the operator's that is the same at all sites.
         price_per_core_hour: price of a core for an hour, for flavors without a price.
         data: labels of the data that lies there.
+        zone: its time zone, such as ``America/Santiago``: the portal tells times on its clock too where that differs.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -73,11 +74,22 @@ class SiteSettings(BaseModel):
     price_per_hour: dict[str, Price] = {}
     price_per_core_hour: Price = 0.0
     data: tuple[Label, ...] = ()
+    zone: str = ""
+
+    @field_validator("zone")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        if value:
+            try:
+                zone_named(value)
+            except BadRequest as error:
+                raise ValueError(f"{error.message} {error.hint}") from None
+        return value
 
     @property
     def terms(self) -> Terms:
         """As the core knows them."""
-        return Terms(self.price_per_hour, self.price_per_core_hour, frozenset((*self.data, *self.mounted)))
+        return Terms(self.price_per_hour, self.price_per_core_hour, frozenset((*self.data, *self.mounted)), self.zone)
 
     @property
     def mounted(self) -> tuple[str, ...]:

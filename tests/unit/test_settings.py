@@ -89,6 +89,7 @@ def test_the_environment_overrides_the_list_of_clouds(written, monkeypatch):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
+        (CLOUD.replace('name = "east"', 'name = "east"\nzone = "Mars/Olympus"'), "Name one such as Europe/Madrid"),
         (CLOUD.replace('"west"', '"east"'), "two sites have the name east: give each its own"),
         (CLOUD.replace('"east"', '"local"'), "two sites have the name local"),
         (

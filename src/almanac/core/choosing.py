@@ -23,11 +23,13 @@ class Terms:
         node_hour: price of a node for an hour, by flavor; nodes of other flavors go by their cores.
         core_hour: price of a core for an hour.
         data: labels of the data that lies there.
+        zone: the name of its time zone; empty if nobody has said it.
     """
 
     node_hour: Mapping[str, float] = field(default_factory=dict)
     core_hour: float = 0.0
     data: frozenset[str] = frozenset()
+    zone: str = ""
 
     def price(self, groups: Iterable[NodeGroup]) -> float:
         """Of all these nodes for an hour, in the operator's unit."""

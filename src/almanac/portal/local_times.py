@@ -48,6 +48,14 @@ class LocalTimes:
         same = start.astimezone(self.zone).date() == end.astimezone(self.zone).date()
         return f"{self.moment(start)} to {self.clock(end) if same else self.moment(end)}"
 
+    def beside(self, zone: str) -> LocalTimes | None:
+        """The clock of a place elsewhere; None where the same time is told there, or its zone isn't known."""
+        if not zone:
+            return None
+        there = ZoneInfo(zone)
+        same = self.now.astimezone(there).utcoffset() == self.now.astimezone(self.zone).utcoffset()
+        return None if same else LocalTimes(there, self.now)
+
     def utc(self, instant: datetime) -> str:
         """The same instant for everybody, as a tooltip tells it."""
         return f"{instant.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -47,6 +47,10 @@ class Reader:
         """Their clock."""
         return LocalTimes(known_zone(self.particulars.zone, browser_zone(self.request)), self.now)
 
+    def times_at(self, site: str) -> LocalTimes | None:
+        """The site's clock, where it tells another time than theirs."""
+        return self.times.beside(self.app.catalogue.terms(site).zone)
+
     @property
     def htmx(self) -> bool:
         """Whether only a part of the page is asked for."""
@@ -61,6 +65,7 @@ class Reader:
             "csrf": self.csrf,
             "theme": self.particulars.theme.value,
             "times": self.times,
+            "times_at": self.times_at,
             "now": self.now,
         }
         return {**told, **more}

@@ -95,3 +95,15 @@ def test_a_field_shows_what_it_would_read():
 )
 def test_the_zone_is_the_first_that_there_is(names, zone):
     assert known_zone(*names).key == zone
+
+
+@pytest.mark.parametrize("zone", ["", "Europe/Madrid", "Africa/Ceuta"])
+def test_a_place_with_the_same_time_needs_no_clock_of_its_own(zone):
+    assert MADRID.beside(zone) is None
+
+
+def test_elsewhere_it_is_another_day():
+    there = MADRID.beside("Asia/Tokyo")
+    assert there is not None
+    assert there.span(NOW + timedelta(hours=1), NOW + timedelta(hours=3)) == "today 08:30 to 10:30"
+    assert MADRID.span(NOW + timedelta(hours=1), NOW + timedelta(hours=2)) == "tomorrow 00:30 to 01:30"
