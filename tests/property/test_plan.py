@@ -37,6 +37,7 @@ def problems(draw, sites: int, steps: int, most: int) -> Problem:
             draw(st.integers(0, 3)) * HOUR,
             draw(st.integers(0, 2)) * HOUR,
             draw(st.booleans()),
+            tuple(draw(st.lists(st.integers(0, most), min_size=steps, max_size=steps))) if draw(st.booleans()) else (),
         )
         for name in names
     )
@@ -72,7 +73,7 @@ def allowed(problem: Problem, slots: np.ndarray) -> bool:
     staying = [fresh[max(0, step - least + 1) : step + 1].sum() for step in range(problem.steps)]
     return bool(
         (slots >= pinned + staying).all()
-        and (slots[early:] <= np.maximum(terms.quota, pinned)[early:]).all()
+        and (slots[early:] <= np.maximum(problem.limit(terms), pinned)[early:]).all()
         and (slots[:early] <= problem.held_slots(terms.site)[:early]).all()
         and (begun(problem, slots) <= starting(problem, terms, fixed=False))[:early].all()
     )
@@ -112,7 +113,7 @@ def test_every_plan_keeps_the_rules(problem):
         pinned = committed(problem, terms)
         assert (slots >= pinned).all()
         early = terms.lead_time // HOUR
-        assert (slots[early:] <= np.maximum(terms.quota, pinned)[early:]).all()
+        assert (slots[early:] <= np.maximum(problem.limit(terms), pinned)[early:]).all()
     for lease in found.buy:
         terms = next(each for each in problem.terms if each.site == lease.site)
         assert lease.window.start >= T0 + terms.lead_time

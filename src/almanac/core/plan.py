@@ -34,6 +34,7 @@ class SiteTerms:
         minimum: shortest lease.
         lead_time: least time between asking for a lease and its being of use, build included.
         returnable: whether a lease may be given back before its end (never before its ``minimum``).
+        room: what others leave of it, one number for each step; empty where they leave everything.
     """
 
     site: str
@@ -43,6 +44,7 @@ class SiteTerms:
     minimum: timedelta = timedelta(0)
     lead_time: timedelta = timedelta(0)
     returnable: bool = True
+    room: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if self.quota < 0 or self.price <= 0 or self.overhead < 0:
@@ -111,6 +113,8 @@ class Problem:
             raise BadRequest(f"There are no terms for {', '.join(strangers)}.", hint=f"There are: {', '.join(names)}.")
         if self.demand.ndim != 1 or not len(self.demand) or (self.demand < 0).any():
             raise BadRequest("A plan's demand is one number of slots, not below 0, for each step of its horizon.")
+        if any(len(each.room) not in {0, self.steps} for each in self.terms):
+            raise BadRequest("The room that others leave is one number for each step.")
         if not 0 < self.shortfall_price < float("inf"):
             raise BadRequest("The price of a missing slot is a number above 0.")
 
@@ -125,9 +129,12 @@ class Problem:
 
     def span(self, window: Window) -> tuple[int, int]:
         """The steps ``[first, stop)`` that a window touches, cut to the horizon."""
-        first = (window.start - self.start) // self.step
-        stop = -((self.start - window.end) // self.step)
-        return min(max(first, 0), self.steps), min(max(stop, 0), self.steps)
+        return touched(window, self.start, self.step, self.steps)
+
+    def limit(self, terms: SiteTerms) -> Ints:
+        """The most slots at a site, shape (steps,): its quota, or what others leave."""
+        whole: Ints = np.full(self.steps, terms.quota)
+        return np.minimum(whole, terms.room) if terms.room else whole
 
     def firm_slots(self, site: str) -> Ints:
         """What bookings stand on at a site, shape (steps,)."""
@@ -223,6 +230,13 @@ class Plan:
         """Slots over all sites, shape (steps,)."""
         total: Ints = self.slots.sum(axis=0)
         return total
+
+
+def touched(window: Window, start: datetime, step: timedelta, steps: int) -> tuple[int, int]:
+    """The steps ``[first, stop)`` that a window touches, of so many that begin at ``start``."""
+    first = (window.start - start) // step
+    stop = -((start - window.end) // step)
+    return min(max(first, 0), steps), min(max(stop, 0), steps)
 
 
 def steps_of(length: timedelta, step: timedelta) -> int:

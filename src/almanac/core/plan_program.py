@@ -8,7 +8,7 @@ the forecast ones). Minimise ``sum price y + overhead u + firm price s + shortfa
   plan can't give up, K, of which i begins in a step;
 - firm: ``y[t] + s[t] >= B[t]``: bookings, at their own site;
 - demand: ``sum over c of (y + s)[t] + r[t] >= sum over c of B[t] + D[t]``;
-- ``K <= y <= quota``, ``u >= i``, and within the lead time no more than what is bought already.
+- ``K <= y <= quota`` or what others leave of it, ``u >= i``, and within the lead time no more than what is bought already.
 
 On one site every row is an interval of consecutive steps or a flow balance, so the optimum is whole; over several sites
 it nearly always is (``plan_leases`` rounds up where it isn't). Shortfalls cost, they aren't forbidden, so there is always
@@ -132,7 +132,7 @@ def _bounds(problem: Problem, where: Columns) -> tuple[Floats, Floats]:
         early = first_start(problem, terms)
         low[held[site]] = pinned
         # A quota that shrank under what is held forbids more, not what is there.
-        high[held[site]] = np.maximum(terms.quota, pinned)
+        high[held[site]] = np.maximum(problem.limit(terms), pinned)
         high[held[site][:early]] = bought[:early]
         low[begun[site]] = starting(problem, terms, fixed=True)
         high[begun[site][:early]] = starting(problem, terms, fixed=False)[:early]

@@ -89,12 +89,23 @@ def _runs(
 def _reason(problem: Problem, terms: tuple[SiteTerms, ...], slots: Ints, step: int) -> str:
     """What stands in the way at a step: the quotas, the lead times, both, or the price."""
     late = [each for each in terms if step < first_start(problem, each)]
-    full = [each for each, held in zip(terms, slots, strict=True) if each not in late and held >= each.quota]
+    limits = [int(problem.limit(each)[step]) for each in terms]
+    full = [
+        (each, limit)
+        for each, limit, held in zip(terms, limits, slots, strict=True)
+        if each not in late and held >= limit
+    ]
     if len(late) + len(full) < len(terms):
         return "more would cost more than it is worth"
-    said = [f"{each.site} gives no more than {each.quota}" for each in full]
+    said = [_full(each, limit) for each, limit in full]
     said += [f"{each.site} wants {_length(each.lead_time.total_seconds())} notice" for each in late]
     return " and ".join(said)
+
+
+def _full(terms: SiteTerms, limit: int) -> str:
+    if limit == terms.quota:
+        return f"{terms.site} gives no more than {limit}"
+    return f"{terms.site} has room for {limit or 'none'} beside others"
 
 
 def _length(seconds: float) -> str:

@@ -22,6 +22,7 @@ from almanac.core.errors import AlmanacError, NotOffered
 from almanac.core.plan import HOUR, Held, Ints, Plan, Problem, SiteTerms
 from almanac.core.plan_places import Place, carried
 from almanac.core.plan_reasons import lacks, sentences
+from almanac.core.plan_room import Taken
 from almanac.core.windows import Window
 from almanac.planning.planner import plan as best
 from almanac.planning.solver import Unsolved
@@ -111,6 +112,7 @@ class _Snapshot:
     bookings: Sequence[Booking]
     warm: Sequence[tuple[str, Held]]
     places: Sequence[Place]
+    taken: Sequence[Taken]
 
     def bought(self, profile: str, now: datetime) -> list[Place]:
         """What was asked for and isn't over."""
@@ -119,6 +121,13 @@ class _Snapshot:
     def warm_of(self, profile: str) -> list[Held]:
         """What its warm clusters hold."""
         return [held for of, held in self.warm if of == profile]
+
+    def others(self, profile: str) -> list[Taken]:
+        """What is taken by all but the profile's bookings, places and warm clusters."""
+        own = {booking.id for booking in self.bookings if booking.profile == profile}
+        own |= {place.id for place in self.places if place.profile == profile}
+        own |= {held.id for held in self.warm_of(profile)}
+        return [each for each in self.taken if each.holder not in own]
 
 
 class Planning:
@@ -164,18 +173,26 @@ class Planning:
 
     def make(self, now: datetime) -> list[Outcome]:
         """Make the plan of every profile that somebody may want, and write it down."""
-        snapshot, dials = self._read(now), self._dials()
-        tried = [self._tried(profile, dials, snapshot, now, keep=True) for profile in self._wanted(snapshot, dials)]
-        made = [outcome for outcome in tried if outcome is not None]
+        snapshot = self._read(now)
+        made = self._all(self._dials(), snapshot, now, keep=True)
         for outcome in made:
             self._write(outcome, snapshot, now)
         return made
 
     def what_if(self, dials: Dials, now: datetime) -> list[Outcome]:
         """The plans that other dials would make; nothing is written."""
-        snapshot = self._read(now)
-        tried = (self._tried(profile, dials, snapshot, now) for profile in self._wanted(snapshot, dials))
-        return [outcome for outcome in tried if outcome is not None]
+        return self._all(dials, self._read(now), now)
+
+    def _all(self, dials: Dials, snapshot: _Snapshot, now: datetime, *, keep: bool = False) -> list[Outcome]:
+        """Every profile's plan, in the catalogue's order: each leaves to those before it what they are to hold."""
+        made: list[Outcome] = []
+        planned: list[Taken] = []
+        for profile in self._wanted(snapshot, dials):
+            outcome = self._tried(profile, dials, snapshot, planned, now, keep=keep)
+            if outcome is not None:
+                made.append(outcome)
+                planned += self._terms.taken(profile, (each for each in outcome.places if not each.bought), now)
+        return made
 
     def _newest_event(self) -> int:
         with self._database.read() as unit:
@@ -185,7 +202,9 @@ class Planning:
         horizon = Window.lasting(floor_hour(now), AHEAD * HOUR)
         with self._database.read() as unit:
             bookings = unit.bookings.list(targets={BookingTarget.CONFIRMED}, overlapping=horizon)
-            return _Snapshot(bookings, _warm(unit), unit.plans.places())
+            claims = [claim for site in self._catalogue.names for claim in unit.claims.current(site, now)]
+            taken = [Taken(claim.site, claim.window, claim.resources, claim.holder_id) for claim in claims]
+            return _Snapshot(bookings, _warm(unit), unit.plans.places(), taken)
 
     def _wanted(self, snapshot: _Snapshot, dials: Dials) -> list[Profile]:
         """Profiles that were asked for, that have a floor, or of which something is held."""
@@ -193,14 +212,21 @@ class Planning:
         return [profile for profile in self._catalogue.all_profiles if profile.name in names]
 
     def _tried(
-        self, profile: Profile, dials: Dials, snapshot: _Snapshot, now: datetime, *, keep: bool = False
+        self,
+        profile: Profile,
+        dials: Dials,
+        snapshot: _Snapshot,
+        planned: Sequence[Taken],
+        now: datetime,
+        *,
+        keep: bool,
     ) -> Outcome | None:
         """A profile's plan; None when its sites have never answered: what is bought stays as it is."""
         expected = self._expecting.of(profile.name, dials, now, keep=keep)
         demand = _demand(expected, profile.name, dials)
         bought = snapshot.bought(profile.name, now)
         try:
-            terms = self._terms.of(profile, now)
+            terms = self._terms.of(profile, now, [*snapshot.others(profile.name), *planned], AHEAD)
         except NotOffered as nowhere:
             basis, none = f"{expected.basis} {nowhere.message}", np.zeros_like(demand)
             return Outcome(profile.name, expected, demand, none, none, dials.quantile, None, tuple(bought), basis)

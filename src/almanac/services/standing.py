@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from almanac.core.bookings import Booking
 from almanac.core.capacity import Calendar
 from almanac.core.catalogue import Profile
-from almanac.core.demand_hours import Kind, Use, places
+from almanac.core.demand_hours import Kind, Use, floor_hour, places
 from almanac.core.packing import most
 from almanac.core.plan import Firm, Held, SiteTerms
 from almanac.core.plan_places import Place
-from almanac.core.resources import NodeGroup
+from almanac.core.plan_room import Taken, room
+from almanac.core.resources import NodeGroup, Resources
 from almanac.core.windows import Window
 from almanac.services.catalogue import Catalogue
 from almanac.services.leads import Leads
@@ -43,15 +44,29 @@ class Terms:
         self._catalogue = catalogue
         self._leads = leads
 
-    def of(self, profile: Profile, now: datetime) -> tuple[SiteTerms, ...]:
+    def of(self, profile: Profile, now: datetime, others: Sequence[Taken], hours: int) -> tuple[SiteTerms, ...]:
         """The terms of each site that offers a profile now, counted in its places.
+
+        Args:
+            profile: a profile.
+            now: aware UTC.
+            others: what is taken by all but what stands for this profile.
+            hours: that are planned, from the present one on.
 
         Raises:
             NotOffered: none does.
         """
-        return tuple(self._at(site, profile, now) for site in self._catalogue.offering(profile, now))
+        return tuple(self._at(site, profile, now, others, hours) for site in self._catalogue.offering(profile, now))
 
-    def _at(self, site: str, profile: Profile, now: datetime) -> SiteTerms:
+    def taken(self, profile: Profile, places: Iterable[Place], now: datetime) -> list[Taken]:
+        """What places of a profile take."""
+        return [Taken(each.site, each.window, self._place(each.site, profile, now), each.id) for each in places]
+
+    def _place(self, site: str, profile: Profile, now: datetime) -> Resources:
+        groups = profile.groups(1, self._catalogue.flavors(site, now))
+        return sum((group.flavor.resources * group.count for group in groups), Resources())
+
+    def _at(self, site: str, profile: Profile, now: datetime, others: Sequence[Taken], hours: int) -> SiteTerms:
         capacity = self._catalogue.capacity(site, now)
         groups = profile.groups(1, self._catalogue.flavors(site, now))
         limits = capacity.limits
@@ -64,6 +79,13 @@ class Terms:
             overhead=price * ((build + limits.teardown) / _HOUR),
             minimum=limits.minimum_lease,
             lead_time=limits.lead_time + build,
+            room=room(
+                sum((host.resources for host in capacity.hosts), Resources()),
+                self._place(site, profile, now),
+                [each for each in others if each.site == site],
+                floor_hour(now),
+                hours,
+            ),
         )
 
 

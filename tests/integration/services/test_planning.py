@@ -144,6 +144,24 @@ def test_a_ceiling_and_too_small_sites_limit_what_is_held(rig, history) -> None:
     assert any("gives no more than" in told for told in short.facts["sentences"])
 
 
+def test_what_other_profiles_booked_isnt_planned_again_and_thats_said(rig, history) -> None:
+    # A head and three workers: 7 of sky's 10 cores.
+    request = BookingRequest("spark", 2 * HOUR, start=T0 + 30 * HOUR, seats=6, site="sky")
+    rig.app.bookings.book(ADA, request, rig.clock())
+    notebook = only(planning(rig, history, Dials(floor={"notebook": 5})).make(rig.clock()))
+    assert notebook.plan.held()[30:32].tolist() == [3, 3]
+    assert notebook.plan.held()[34:].min() == 5
+    assert any("sky has room for 3 beside others" in told for told in notebook.facts["lacks"])
+
+
+def test_profiles_together_plan_no_more_than_there_is(rig, history) -> None:
+    spark, notebook = planning(rig, history, Dials(floor={"notebook": 4, "spark": 9})).make(rig.clock())
+    at_sky = spark.plan.slots[spark.plan.sites.index("sky")]
+    assert (3 * at_sky + notebook.plan.held())[1:].max() <= 10
+    assert spark.plan.held()[1:].min() > 0
+    assert notebook.facts["short"]
+
+
 def test_dials_are_tried_before_they_are_applied(rig, history) -> None:
     lunches(rig, history)
     service = planning(rig, history)

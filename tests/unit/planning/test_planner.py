@@ -53,6 +53,17 @@ def test_the_cheaper_site_first_and_the_rest_at_the_other():
     assert found.slots.tolist() == [[10, 10], [2, 2]]
 
 
+def test_what_others_leave_limits_a_site_hour_by_hour_and_is_said():
+    found = plan(problem([2, 2, 2], (replace(CLOUD, room=(2, 0, 12)),)))
+    assert found.slots.tolist() == [[2, 0, 2]]
+    assert sentences(found)[0].endswith("lacks up to 2 slots: cloud has room for none beside others.")
+
+
+def test_what_others_leave_is_told_for_each_hour():
+    with pytest.raises(BadRequest, match="one number for each step"):
+        problem([2, 2, 2], (replace(CLOUD, room=(2, 0)),))
+
+
 def test_a_moments_notice_is_no_notice_of_nothing():
     found = plan(problem([2, 2], (replace(CLOUD, lead_time=timedelta(seconds=7)),)))
     assert sentences(found)[0].endswith("the forecast lacks up to 2 slots: cloud wants a moment's notice.")
