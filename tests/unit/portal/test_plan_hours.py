@@ -7,9 +7,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from almanac.core.plan_places import Place
+from almanac.core.windows import Window
 from almanac.portal.local_times import LocalTimes
 from almanac.portal.plan_hours import Day, Effect, Hour, Week, columns, days, effects, hours
-from almanac.portal.views.capacity import share
+from almanac.portal.views.capacity import Held, held, share
 from almanac.services.dials import Dials
 from almanac.services.plan_views import Coming, Past, PlansView, PlanView
 
@@ -96,3 +98,21 @@ def test_effects_are_told_by_profile():
 )
 def test_amounts_are_compared_in_words(part, whole, said):
     assert share(part, whole) == said
+
+
+def test_alike_places_are_told_together_with_what_became_of_them():
+    now, later = Window.lasting(PRESENT, 2 * HOUR), Window.lasting(PRESENT + 3 * HOUR, HOUR)
+    places = [
+        Place("l-1", "spark-small", "sky", later, due_at=NOW + HOUR, reason="Lunch.", cost=2, cost_without=60),
+        Place("l-2", "spark-small", "sky", now, due_at=PRESENT, reason="Now.", cost=1, cost_without=9, bought=True),
+        Place("l-3", "spark-small", "sky", later, due_at=NOW + HOUR, reason="Lunch.", cost=2, cost_without=60),
+        Place("l-4", "spark-small", "sky", later, due_at=PRESENT, reason="Lunch.", cost=2, cost_without=60),
+        Place("l-5", "spark-small", "sky", later, due_at=PRESENT, reason="Soon.", bought=True),
+        Place("l-6", "spark-small", "sky", Window.lasting(PRESENT + 9 * HOUR, HOUR), due_at=NOW + HOUR),
+    ]
+    assert held(places, PRESENT + 9 * HOUR, NOW) == [
+        Held("sky", now, 1, "held", "Now.", 1, 9),
+        Held("sky", later, 1, "asked for", "Soon.", 0, 0),
+        Held("sky", later, 1, "no room yet", "Lunch.", 2, 60),
+        Held("sky", later, 2, "planned", "Lunch.", 4, 120),
+    ]

@@ -28,6 +28,10 @@ router = APIRouter(prefix="/capacity")
 SPANS = (1, 3, 7)
 """Days that are shown before and after now."""
 _DAY = 24
+_PATIENCE = timedelta(minutes=1)
+"""What was due for longer than this and isn't asked for found no room; the loop tries again."""
+STATES = {"held": "ready", "asked for": "building", "no room yet": "failed", "planned": ""}
+"""What a place can be, and the look of its badge."""
 
 _Number = Annotated[float | None, Field(allow_inf_nan=False)]
 _Count = Annotated[int | None, Field(ge=0, le=1_000_000)]
@@ -100,7 +104,7 @@ class Held:
     """Places beside bookings that are held over the same time, for the same reason.
 
     Attributes:
-        state: ``held``, ``asked for`` or ``planned``.
+        state: of ``STATES``.
         cost: of all of them, in the operator's unit.
         cost_without: what their absence would cost.
     """
@@ -154,8 +158,12 @@ def turn(form: Annotated[DialsForm, Form()], reader: Posting) -> Response:
 
 def held(places: Iterable[Place], until: datetime, now: datetime) -> list[Held]:
     """Places that begin before an instant, alike ones together, by start."""
-    shown = sorted((place for place in places if place.window.start < until), key=_alike)
-    return [_together(list(alike), now) for _, alike in groupby(shown, key=_alike)]
+
+    def alike(place: Place) -> tuple[datetime, datetime, str, str, str]:
+        return place.window.start, place.window.end, place.site, _state(place, now), place.reason
+
+    shown = sorted((place for place in places if place.window.start < until), key=alike)
+    return [_together(list(some), now) for _, some in groupby(shown, key=alike)]
 
 
 def share(part: float, whole: float) -> str:
@@ -199,6 +207,7 @@ def _show(
         form=form or DialsForm.of(look, found),
         effects=plan_hours.effects(found, tried) if tried else None,
         share=share,
+        states=STATES,
         error=error,
         hint=hint_of(error) if error else "",
     )
@@ -234,12 +243,13 @@ def _with(counts: Mapping[str, int], profile: str, count: int | None) -> dict[st
     return others if count is None else others | {profile: count}
 
 
-def _alike(place: Place) -> tuple[datetime, datetime, str, bool, str]:
-    return place.window.start, place.window.end, place.site, place.bought, place.reason
+def _state(place: Place, now: datetime) -> str:
+    if place.bought:
+        return "held" if place.window.start <= now else "asked for"
+    return "no room yet" if place.due_at + _PATIENCE <= now else "planned"
 
 
 def _together(alike: Sequence[Place], now: datetime) -> Held:
     first = alike[0]
-    state = "planned" if not first.bought else "held" if first.window.start <= now else "asked for"
     cost, without = (sum(getattr(place, name) for place in alike) for name in ("cost", "cost_without"))
-    return Held(first.site, first.window, len(alike), state, first.reason, cost, without)
+    return Held(first.site, first.window, len(alike), _state(first, now), first.reason, cost, without)
