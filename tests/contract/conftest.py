@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,6 +20,7 @@ from almanac.core.ports import (
     ClusterSecrets,
     ClusterSpec,
     ClusterState,
+    Handle,
     LeaseOrder,
     LeaseState,
     Limits,
@@ -27,6 +29,7 @@ from almanac.core.ports import (
     SeenCluster,
     SeenLease,
     Site,
+    Temporary,
 )
 from almanac.core.resources import Flavor, Host, Resources
 from almanac.core.windows import Window
@@ -110,12 +113,23 @@ class Bench:
         seen = self.site.observe()
         return {lease.id for lease in seen.leases}, {cluster.id for cluster in seen.clusters}
 
+    def end(self, handle: Handle) -> None:
+        """End a cluster as the loop does: again while the site says that it takes its time."""
+
+        def ended() -> bool | None:
+            with suppress(Temporary):
+                list(self.site.stop(handle))
+                return True
+            return None
+
+        self.eventually(ended)
+
     def clean(self) -> None:
         """End everything, as the suite leaves no process behind."""
         site = self.reopen()
         seen = site.observe()
         for cluster in seen.clusters:
-            list(site.stop(cluster.handle))
+            self.end(cluster.handle)
         for lease in seen.leases:
             site.give_back(lease.handle)
 

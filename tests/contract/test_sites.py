@@ -155,7 +155,7 @@ def test_preparing_needs_no_lease_and_shows_that_it_starts(bench):
     for handle in bench.site.prepare(bench.spec()):
         assert bench.reopen().observe().clusters[0].handle == through_json(handle)
         assert bench.cluster("cluster-1", ClusterState.STARTING)
-    list(bench.site.stop({"cluster": "cluster-1"}))
+    bench.end({"cluster": "cluster-1"})
     assert bench.ids() == (set(), set())
 
 
@@ -173,15 +173,16 @@ def test_what_was_prepared_is_what_starts(bench):
 def test_a_preparation_that_was_cut_anywhere_is_completed_by_a_start_and_can_be_stopped(bench):
     bench.held()
     total = len(list(bench.site.prepare(bench.spec())))
-    list(bench.site.stop({"cluster": "cluster-1"}))
+    bench.end({"cluster": "cluster-1"})
     for cut_after in range(1, total + 1):
         saved = cut(bench.reopen().prepare(bench.spec()), cut_after)
-        list(bench.reopen().stop(saved[-1]))
+        bench.reopen()
+        bench.end(saved[-1])
         assert bench.ids() == ({"lease-1"}, set()), f"stopped after checkpoint {cut_after} of {total}"
         cut(bench.site.prepare(bench.spec()), cut_after)
         list(bench.reopen().start(bench.spec()))
         bench.ready()
-        list(bench.site.stop({"cluster": "cluster-1"}))
+        bench.end({"cluster": "cluster-1"})
 
 
 def test_a_cluster_becomes_ready_with_endpoints(bench):
@@ -230,14 +231,15 @@ def test_a_start_that_was_cut_anywhere_is_completed_by_the_next(bench):
         assert len(cut(bench.reopen().start(bench.spec()), cut_after)) == cut_after
         list(bench.reopen().start(bench.spec()))
         bench.ready()
-        list(bench.site.stop(bench.cluster("cluster-1").handle))
+        bench.end(bench.cluster("cluster-1").handle)
 
 
 def test_a_start_that_was_cut_anywhere_can_be_stopped(bench):
     total = checkpoints(bench, "start")
     for cut_after in range(1, total + 1):
         saved = cut(bench.reopen().start(bench.spec()), cut_after)
-        list(bench.reopen().stop(saved[-1]))
+        bench.reopen()
+        bench.end(saved[-1])
         assert bench.ids() == ({"lease-1"}, set()), f"stopped after checkpoint {cut_after} of {total}"
 
 
@@ -246,7 +248,8 @@ def test_a_stop_that_was_cut_anywhere_is_completed_by_the_next(bench):
     for cut_after in range(1, total + 1):
         started = last(bench.site.start(bench.spec()))
         saved = cut(bench.site.stop(started), cut_after)
-        list(bench.reopen().stop(saved[-1]))
+        bench.reopen()
+        bench.end(saved[-1])
         assert bench.ids() == ({"lease-1"}, set()), f"cut after checkpoint {cut_after} of {total}"
 
 
@@ -254,8 +257,9 @@ def test_stopping_twice_is_fine(bench):
     bench.held()
     handle = last(bench.site.start(bench.spec()))
     bench.ready()
-    list(bench.site.stop(handle))
-    list(bench.reopen().stop(handle))
+    bench.end(handle)
+    bench.reopen()
+    bench.end(handle)
     assert bench.ids() == ({"lease-1"}, set())
 
 
@@ -263,7 +267,8 @@ def test_every_handle_of_a_cluster_ends_it(bench):
     bench.held()
     handles = [through_json(handle) for handle in bench.site.start(bench.spec())]
     bench.ready()
-    list(bench.reopen().stop(handles[0]))
+    bench.reopen()
+    bench.end(handles[0])
     assert bench.ids() == ({"lease-1"}, set())
 
 
@@ -285,7 +290,7 @@ def test_a_new_process_finds_a_ready_cluster(bench):
     bench.reopen()
     after = bench.cluster("cluster-1", ClusterState.READY)
     assert (after.endpoints, after.done, after.total) == (before.endpoints, before.done, before.total)
-    list(bench.site.stop(handle))
+    bench.end(handle)
 
 
 def test_logs_are_bounded_and_by_service(bench):
@@ -303,7 +308,7 @@ def test_logs_are_bounded_and_by_service(bench):
 def test_logs_of_a_cluster_that_is_gone_are_no_surprise(bench):
     bench.held()
     handle = last(bench.site.start(bench.spec()))
-    list(bench.site.stop(handle))
+    bench.end(handle)
     try:
         assert isinstance(bench.site.logs(handle, None, 5), dict)
     except SiteError as error:
@@ -312,7 +317,7 @@ def test_logs_of_a_cluster_that_is_gone_are_no_surprise(bench):
 
 def test_what_never_was_is_gone_already(bench):
     bench.site.give_back({"lease": "lease-9"})
-    list(bench.site.stop({"cluster": "cluster-9"}))
+    bench.end({"cluster": "cluster-9"})
     assert bench.ids() == (set(), set())
 
 

@@ -233,7 +233,7 @@ def later(world: World) -> dict[str, Any]:
 
 def run(code: str) -> str:
     """Plain pyspark in a process of its own."""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=240)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=500)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -8,6 +8,7 @@ import os
 import re
 import secrets
 import shutil
+import signal
 import tempfile
 import time
 from collections.abc import Iterator
@@ -207,6 +208,18 @@ class Cloud:
             yield
         finally:
             self.start(service)
+
+    @contextmanager
+    def frozen(self, service: str) -> Iterator[None]:
+        """A while in which a service takes questions and answers none."""
+        held = list(processes.found(self.stack, service))
+        for process in held:
+            os.kill(process, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for process in held:
+                os.kill(process, signal.SIGCONT)
 
     @contextmanager
     def host_down(self, name: str) -> Iterator[None]:

@@ -205,7 +205,12 @@ class Monitoring:
         sealed: Sealed = self._vault.open(cluster.secrets or "")
         url = cluster.endpoints[endpoint]
         if endpoint.startswith("notebook:"):
-            return notebook_target(url, sealed.seats[endpoint.removeprefix("notebook:")])
+            token = sealed.seats.get(endpoint.removeprefix("notebook:"))
+            if (
+                token is None
+            ):  # the seat was given up a moment ago: its notebook is still there, and its secret has gone
+                raise not_found(f"target {endpoint} of {cluster.id}")
+            return notebook_target(url, token)
         return spark_target(url, sealed.cluster.ui_key)
 
 

@@ -292,3 +292,14 @@ def test_health_needs_no_token_and_tells_whether_the_loop_beats(world):
 @pytest.mark.parametrize("name", ["BookingBody", "MoveEndBody", "ProjectBody", "GrantBody", "TokenBody"])
 def test_the_document_explains_the_bodies(name):
     assert create_app(None).openapi()["components"]["schemas"][name]["description"]
+
+
+def test_a_seat_that_was_given_up_a_moment_ago_is_no_target_any_more(world):
+    booked = world.book()
+    world.until_ready(booked.id)
+    cluster = booked.id.replace("b-", "c-", 1)
+    with world.app.database.write() as unit:
+        endpoints = unit.clusters.get(cluster).endpoints
+        late = endpoints | {"notebook:seat-9": endpoints["notebook:seat-1"]}
+        unit.clusters.record(cluster, world.clock(), endpoints=late)
+    assert world.call("operator", "GET", f"/monitoring/scrape/{cluster}/notebook:seat-9").status_code == 404

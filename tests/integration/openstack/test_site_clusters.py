@@ -112,8 +112,14 @@ def test_a_cluster_grows_and_shrinks_in_place(sky):
     assert set(servers(sky)) == {"c-1-head", "c-1-worker-1", "c-1-worker-2", "c-1-worker-3"}
     assert grown.endpoints["connect"] == before.endpoints["connect"]
     assert "notebook:seat-2" in grown.endpoints
+    again(lambda: list(sky.site.hold(sky.order())))
+    assert len(sky.tenant.leases()) == 2  # there are machines in both
     started(sky, sky.spec())
     until(lambda: seen(sky).total == before.total and seen(sky).state is ClusterState.READY)
+    assert not sky.site.observe().leases[0].whole
+    again(lambda: list(sky.site.hold(sky.order())))
+    assert len(sky.tenant.leases()) == 1
+    assert until(lambda: sky.site.observe().leases[0].whole, "it isn't whole")
     last = servers(sky)
     assert {name: one["id"] for name, one in last.items()} == {name: one["id"] for name, one in first.items()}
     assert len(order.nodes) == 4

@@ -6,7 +6,7 @@ the one that follows it lies a minute, since Blazar refuses those that touch.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -78,3 +78,25 @@ def matches(part: BlazarLease, window: Window, amount: int, now: datetime) -> bo
     """Whether one lease is just what is wanted; when it began is no matter once both beginnings are past."""
     begun = part.window.start <= now and window.start <= now
     return part.amount == amount and part.window.end == window.end and (begun or part.window.start == window.start)
+
+
+def surplus(
+    parts: Sequence[BlazarLease], window: Window, amount: int, now: datetime, occupied: Container[str]
+) -> list[BlazarLease]:
+    """What has started or is to follow and isn't needed any more: the rest covers the order, and no machine stands in it.
+
+    Args:
+        parts: leases that hold what they say.
+        window: in whole minutes.
+        amount: nodes wanted throughout.
+        now: once the window is over all of it ends anyway.
+        occupied: reservations in which machines stand.
+    """
+    if window.end <= now or not any(part.started for part in parts):
+        return []
+    kept = list(parts)
+    for part in sorted(parts, key=lambda one: one.window.start, reverse=True):
+        rest = [one for one in kept if one is not part]
+        if part.reservation not in occupied and not shortfalls(rest, window, amount, now):
+            kept = rest
+    return [part for part in parts if part not in kept]

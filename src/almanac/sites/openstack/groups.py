@@ -8,7 +8,7 @@ is replaced, and more nodes or a time that was refused become a lease of their o
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -17,7 +17,7 @@ import stamina
 from almanac.core.ports import NoRoom, Permanent, SiteError, Temporary
 from almanac.core.windows import Window
 from almanac.sites.openstack.blazar import Blazar, BlazarLease, Busy
-from almanac.sites.openstack.covering import JOINT, Shortfall, matches, shortfalls
+from almanac.sites.openstack.covering import JOINT, Shortfall, matches, shortfalls, surplus
 from almanac.sites.openstack.settings import LeaseKind
 
 log = logging.getLogger(__name__)
@@ -48,6 +48,7 @@ class Group:
         create: makes a lease of this flavor for a window and a number of nodes.
         made: takes every lease that is made, so that they can be taken back together.
         clock: aware UTC.
+        occupied: the reservations in which machines stand; None where that isn't known.
     """
 
     def __init__(
@@ -56,11 +57,13 @@ class Group:
         create: Callable[[Window, int], BlazarLease],
         made: list[BlazarLease],
         clock: Callable[[], datetime],
+        occupied: Callable[[], Container[str]] | None = None,
     ) -> None:
         self._blazar = blazar
         self._create = create
         self._made = made
         self._clock = clock
+        self._occupied = occupied
 
     def converge(self, parts: Sequence[BlazarLease], window: Window, amount: int) -> None:
         """Hold ``amount`` nodes over the window (whole minutes), with as little change as it takes.
@@ -108,9 +111,11 @@ class Group:
             end(self._blazar, parts)
 
     def _change_running(self, parts: Sequence[BlazarLease], window: Window, amount: int) -> None:
-        """Servers run in what has started, so that is only ever shortened or lengthened."""
+        """Servers run in what has started, so that is only ever shortened or lengthened; where none does it may go."""
+        spare = self._spare(parts, window, amount)
+        end(self._blazar, spare)
         kept = []
-        for part in parts:
+        for part in (one for one in parts if one not in spare):
             if part.window.end <= window.end:
                 kept.append(part)
             elif part.started:
@@ -120,6 +125,11 @@ class Group:
         kept = self._lengthened(kept, window, amount)
         for short in shortfalls(kept, window, amount, self._clock()):
             self._fill(kept, short)
+
+    def _spare(self, parts: Sequence[BlazarLease], window: Window, amount: int) -> list[BlazarLease]:
+        if self._occupied is None or not surplus(parts, window, amount, self._clock(), ()):
+            return []
+        return surplus(parts, window, amount, self._clock(), self._occupied())
 
     def _lengthened(self, parts: Sequence[BlazarLease], window: Window, amount: int) -> list[BlazarLease]:
         """The leases, those that run longer now where they were needed and Blazar agreed."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -19,7 +19,7 @@ from almanac.core.resources import Flavor
 from almanac.core.windows import Window
 from almanac.sites.openstack.blazar import Blazar, BlazarLease, UnknownKind, Wanted
 from almanac.sites.openstack.book import Book, Entry, entry, label
-from almanac.sites.openstack.covering import shortfalls, whole_minutes
+from almanac.sites.openstack.covering import shortfalls, surplus, whole_minutes
 from almanac.sites.openstack.groups import Group, end
 from almanac.sites.openstack.settings import LeaseKind, OpenStackSettings
 
@@ -39,6 +39,7 @@ class Leases:
         flavor_id: Nova's id of a flavor, by its name; raises Permanent.
         reserved: whether the cloud has reservations at all; otherwise orders are kept in the book alone.
         clock: aware UTC.
+        occupied: the reservations in which machines stand; None where that isn't known.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Leases:
         flavor_id: Callable[[str], str],
         reserved: Callable[[], bool],
         clock: Callable[[], datetime],
+        occupied: Callable[[], Container[str]] | None = None,
     ) -> None:
         self._blazar = blazar
         self._book = book
@@ -56,6 +58,7 @@ class Leases:
         self._flavor_id = flavor_id
         self._reserved = reserved
         self._clock = clock
+        self._occupied = occupied
         self._creating = threading.Lock()
         self._left: tuple[str, ...] = ()
 
@@ -120,8 +123,13 @@ class Leases:
             return self._settings.lease_kind
         return self._book.kind() or _AUTOMATIC[0]
 
-    def seen(self, now: datetime) -> tuple[SeenLease, ...]:
-        """All orders that hold something, by the book and by name."""
+    def seen(self, now: datetime, occupied: Container[str] | None = None) -> tuple[SeenLease, ...]:
+        """All orders that hold something, by the book and by name.
+
+        Args:
+            now: aware UTC.
+            occupied: the reservations in which machines stand; None where that isn't known.
+        """
         book = self._book.entries()
         if not self._reserved():
             return tuple(self._see(one, {}, now, whole=True) for one in book.values() if one.held)
@@ -134,7 +142,8 @@ class Leases:
             parts = found.get(order, {})
             known = book.get(order) or _guessed(order, parts)
             if parts or (known.held and known.window.end <= now):
-                seen.append(self._see(known, parts, now, whole=self._whole(known, parts, now)))
+                whole = self._whole(known, parts, now) and not self._has_spare(known, parts, now, occupied)
+                seen.append(self._see(known, parts, now, whole=whole))
         return tuple(seen)
 
     def leftovers(self) -> tuple[str, ...]:
@@ -159,6 +168,14 @@ class Leases:
             for flavor, amount in known.groups.items()
         )
 
+    def _has_spare(self, known: Entry, parts: Parts, now: datetime, occupied: Container[str] | None) -> bool:
+        """Whether a lease is held that a cluster which shrank doesn't need any more, so that ``hold`` gives it back."""
+        window = whole_minutes(known.window, self._settings.early)
+        return occupied is not None and any(
+            surplus([one for one in parts.get(flavor, ()) if one.usable], window, amount, now, occupied)
+            for flavor, amount in known.groups.items()
+        )
+
     @staticmethod
     def _state(known: Entry, parts: Parts, now: datetime) -> LeaseState:
         if known.window.end <= now:
@@ -174,7 +191,8 @@ class Leases:
         try:
             for flavor in sorted({node.flavor for node in order.nodes}, key=lambda one: one.name):
                 name = label(flavor.name)
-                group = Group(self._blazar, partial(self._create, order.id, flavor), made, self._clock)
+                create = partial(self._create, order.id, flavor)
+                group = Group(self._blazar, create, made, self._clock, self._occupied)
                 group.converge(parts.get(name, ()), window, wanted.groups[name])
         except (NoRoom, Permanent) as refusal:
             self._compensate(order.id, made, before)

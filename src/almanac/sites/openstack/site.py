@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,7 +21,7 @@ from almanac.sites.openstack.doors import Doors
 from almanac.sites.openstack.ground import Ground, UserData
 from almanac.sites.openstack.layout import Render
 from almanac.sites.openstack.leases import Leases
-from almanac.sites.openstack.machines import Machines
+from almanac.sites.openstack.machines import Machine, Machines
 from almanac.sites.openstack.network import Network
 from almanac.sites.openstack.records import Records
 from almanac.sites.openstack.settings import LeaseKind, OpenStackSettings
@@ -68,8 +68,10 @@ class OpenStackSite:
         self._cloud = Cloud(settings)
         book = Book(state)
         self.instance = book.instance
-        leases = Leases(Blazar(self._cloud), book, settings, self._flavor_id, self._reserved, clock)
         machines = Machines(self._cloud, settings, book.instance)
+        leases = Leases(
+            Blazar(self._cloud), book, settings, self._flavor_id, self._reserved, clock, lambda: _places(machines.all())
+        )
         self._ground = Ground(
             settings=settings,
             leases=leases,
@@ -110,8 +112,9 @@ class OpenStackSite:
         if seen is not None and self._clock() - seen.began < self._fresh(seen):
             return seen
         began = self._clock()
-        leases = self._ground.leases.seen(began)
-        found = seeing.clusters(self._ground, self._ground.machines.all(), self._look_for_orphans(began))
+        machines = self._ground.machines.all()
+        leases = self._ground.leases.seen(began, _places(machines))
+        found = seeing.clusters(self._ground, machines, self._look_for_orphans(began))
         seen = Observation(began, leases, found)
         with self._lock:
             self._seen = seen if changes == self._changes else None
@@ -198,6 +201,11 @@ class OpenStackSite:
 
     def _ours(self) -> Resources:
         return sum((one.resources for one in self._ground.machines.all()), Resources())
+
+
+def _places(machines: Iterable[Machine]) -> set[str]:
+    """The reservations in which they stand."""
+    return {machine.reservation for machine in machines}
 
 
 def _agents(settings: OpenStackSettings) -> UserData:

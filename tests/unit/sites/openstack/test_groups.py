@@ -60,8 +60,9 @@ class Stage:
             raise Temporary("Internal Server Error")
         self.there = [one for one in self.there if one.id != gone]
 
-    def converge(self, window, amount):
-        Group(self, self.create, [], lambda: NOW).converge(tuple(self.there), window, amount)
+    def converge(self, window, amount, occupied=None):
+        known = occupied if occupied is None else lambda: occupied
+        Group(self, self.create, [], lambda: NOW, known).converge(tuple(self.there), window, amount)
         return sorted((one.window, one.amount) for one in self.there)
 
 
@@ -142,3 +143,32 @@ def test_a_lease_that_starts_just_now_is_ended_a_moment_later():
 def test_other_trouble_at_the_end_is_trouble():
     with pytest.raises(Temporary):
         end(Stage([]), [lease(60, 120, id="half")])
+
+
+def grown():
+    """A lease that runs, and what was added when its cluster grew."""
+    more = lease(-10, 60, amount=1, started=True, id="more", reservation="r-more")
+    return Stage([lease(-60, 60, started=True, reservation="r-first"), more])
+
+
+@pytest.mark.parametrize(
+    ("amount", "occupied", "left"),
+    [
+        (2, {"r-first"}, ["old"]),
+        (2, {"r-first", "r-more"}, ["old", "more"]),
+        (3, {"r-first"}, ["old", "more"]),
+        (1, {"r-more"}, ["more"]),
+        (2, {"r-more"}, ["old", "more"]),
+        (2, None, ["old", "more"]),
+    ],
+)
+def test_what_a_cluster_that_shrank_left_is_given_back_while_the_rest_runs(amount, occupied, left):
+    stage = grown()
+    stage.converge(span(-60, 60), amount, occupied)
+    assert [one.id for one in stage.there] == left
+
+
+def test_what_follows_a_lease_is_no_surplus():
+    stage = Stage([lease(-60, 30, started=True, reservation="r"), lease(31, 90, id="next", reservation="r-next")])
+    stage.converge(span(-60, 90), 2, {"r"})
+    assert [one.id for one in stage.there] == ["old", "next"]

@@ -206,6 +206,18 @@ def test_what_is_left_of_an_order_that_nobody_knows_and_can_not_be_ended_is_no_o
     assert case.seen() is None
 
 
+def test_a_cluster_that_shrank_makes_its_order_one_to_be_held_anew(case):
+    case.hold()
+    case.hold(replace(ORDER, nodes=(HEAD, WORKER, replace(WORKER, name="worker-2"))))
+    case.hold()
+    of = {one.amount: one.reservation for one in case.stage.there if one.name.endswith("m.small")}
+    assert len(case.stage.there) == 3
+    everything = {one.reservation for one in case.stage.there}
+    [busy] = case.leases.seen(case.now, everything)
+    [free] = case.leases.seen(case.now, everything - {of[1]})
+    assert (busy.whole, free.whole, free.state) == (True, False, LeaseState.ACTIVE)
+
+
 def test_without_reservations_nothing_can_be_left(tmp_path):
     assert Case(tmp_path, LeaseKind.NONE).leases.leftovers() == ()
 
