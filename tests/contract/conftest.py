@@ -175,7 +175,7 @@ def openstack(tenant, tmp_path: Path) -> Iterator[Bench]:
     def wait(duration: timedelta) -> None:
         time.sleep(duration.total_seconds())
 
-    yield Bench(sky.reopen, sky.nodes_of(workers=1), sky.clock, wait, timedelta(minutes=3))
+    yield Bench(sky.reopen, sky.nodes_of(workers=1), sky.clock, wait, timedelta(minutes=7))
     sky.close()
     left = tenant.left()
     tenant.sweep()
@@ -185,7 +185,7 @@ def openstack(tenant, tmp_path: Path) -> Iterator[Bench]:
 SITES = [
     "simulated",
     "local",
-    pytest.param("openstack", marks=[pytest.mark.cloud, pytest.mark.alone, pytest.mark.timeout(600)]),
+    pytest.param("openstack", marks=[pytest.mark.cloud, pytest.mark.alone, pytest.mark.timeout(900)]),
 ]
 
 

@@ -31,7 +31,7 @@ from scripts.cloud.steps import Clock
 
 NAMED = "ALMANAC_TEST_CLOUD"
 _PREFIX = "almanac-cloud-"
-_PATIENCE_S = 90.0
+_PATIENCE_S = 300.0
 _GUIDE = Path(__file__).parents[2] / "docs" / "how-to" / "operate-an-openstack-site.md"
 _HOSTS = 6
 _UNLUCKY_HOSTS = 4

@@ -9,7 +9,7 @@ from datetime import datetime
 import requests
 from tests.support.cloud import Project
 
-PATIENCE_S = 120.0
+PATIENCE_S = 400.0
 
 
 def create_lease(project: Project, start: datetime, end: datetime) -> dict:

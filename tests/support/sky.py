@@ -22,7 +22,7 @@ from almanac.storage.database import Database
 
 T = TypeVar("T")
 HOUR = timedelta(hours=1)
-PATIENCE_S = 240.0
+PATIENCE_S = 400.0
 SECRETS = ClusterSecrets("c" * 43, "s" * 43, "dWktdWktdWktdWktdWktdWktdWktdWktdWktdWktdWk=")
 
 

@@ -68,7 +68,7 @@ class Tenant:
             self.cloud.ask("reservation", "DELETE", f"/leases/{lease['id']}")
         for server in self.servers():
             self.cloud.remove("compute", f"/servers/{server['id']}", "end a server")
-        deadline = time.monotonic() + 90
+        deadline = time.monotonic() + 300
         while self.servers() and time.monotonic() < deadline:
             time.sleep(0.5)
         for path, kind in (("ports", "ports"), ("security-groups", "security_groups")):

@@ -26,7 +26,7 @@ from almanac.sites.openstack.settings import LeaseKind, OpenStackSettings
 from almanac.sites.openstack.site import OpenStackSite
 from almanac.storage.database import Database
 
-pytestmark = pytest.mark.cloud
+pytestmark = [pytest.mark.cloud, pytest.mark.timeout(900)]  # the first test may have to start the cloud
 
 SHAPES = (Flavor("head", Resources(1, 1024, 2)), Flavor("worker", Resources(4, 8192, 8)))
 PROFILES = (Profile("notebook", "", "head"), Profile("spark", "", "head", "worker", workers=2, max_workers=2))

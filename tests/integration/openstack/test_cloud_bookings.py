@@ -13,7 +13,7 @@ from tests.support.outpost import HOUR, mixed
 from almanac.core.bookings import BookingStatus
 from almanac.services import reconcile
 
-pytestmark = [pytest.mark.cloud, pytest.mark.alone, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.cloud, pytest.mark.alone, pytest.mark.timeout(900)]
 
 MINUTE = timedelta(minutes=1)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from tests.support.terminal import serving
 
-pytestmark = [pytest.mark.cloud, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.cloud, pytest.mark.timeout(900)]
 
 SETTINGS = """
 public_url = "http://10.0.0.1:8484"
@@ -25,7 +25,7 @@ price_per_core_hour = 0.5
 
 
 def until(true: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 400
     while not true():
         assert time.monotonic() < deadline, what
         time.sleep(0.5)

@@ -11,7 +11,7 @@ from tests.support.sky import Sky, again, until
 from almanac.core.ports import ClusterState, LeaseState, NoRoom
 from almanac.sites.openstack.settings import LeaseKind
 
-pytestmark = [pytest.mark.cloud, pytest.mark.alone, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.cloud, pytest.mark.alone, pytest.mark.timeout(900)]
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from almanac.sites.openstack.book import Book
 from almanac.sites.openstack.leases import Leases
 from almanac.sites.openstack.settings import LeaseKind
 
-pytestmark = [pytest.mark.cloud, pytest.mark.alone, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.cloud, pytest.mark.alone, pytest.mark.timeout(900)]
 
 HOUR = timedelta(hours=1)
 SMALL = Flavor("m.small", Resources(2, 4096, 20))
@@ -50,7 +50,7 @@ class Desk:
         )
 
     def wait(self, state, order="l-1"):
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while (seen := self.seen(order)) is None or seen.state is not state:
             assert time.monotonic() < deadline, (seen, self.tenant.leases())
             time.sleep(0.5)
