@@ -85,6 +85,7 @@ def test_a_wrong_password(tenant, tmp_path):
     assert first.needed
     assert finding.outcome is Outcome.FAILED
     assert "clouds.yaml" in finding.says
+    assert finding.mend.startswith("You: the entry's 'auth_url', name and password must be right")
 
 
 @pytest.fixture

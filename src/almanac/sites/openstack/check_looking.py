@@ -10,6 +10,7 @@ import httpx2
 
 from almanac.core.capacity import Calendar
 from almanac.core.catalogue import Profile
+from almanac.core.ports import Temporary
 from almanac.core.resources import Resources
 from almanac.core.windows import Window
 from almanac.sites.openstack.capacity import QUOTA, UNLIMITED
@@ -19,6 +20,7 @@ from almanac.sites.openstack.settings import LeaseKind
 
 _LENGTH = timedelta(minutes=10)
 _PATIENCE_S = 10.0
+_ENTRY = "You: the entry's 'auth_url', name and password must be right, and this machine must reach that address."
 
 
 class Looking:
@@ -41,7 +43,10 @@ class Looking:
     # --- the account -----------------------------------------------------------------------------------------------------
 
     def _credentials(self) -> Finding:
-        account = self._trial.cloud.account()
+        try:
+            account = self._trial.cloud.account()
+        except Temporary as trouble:
+            return Finding(Outcome.FAILED, str(trouble), _ENTRY)
         roles = ", ".join(sorted(account.roles.values()))
         says = f"Signed in as {account.user} to the project {account.project}, with the roles {roles}."
         if "admin" in account.roles.values():

@@ -204,6 +204,11 @@ def _explained(cloud: Cloud, service: str, doing: str) -> Iterator[None]:
         raise expired(cloud.name) from raised
     except keystone.AuthPluginException as raised:
         raise Permanent(f"The entry '{cloud.name}' in clouds.yaml can't be used: {raised}") from raised
+    except keystone.DiscoveryFailure as raised:
+        raise Temporary(
+            f"Nothing answers as {title(service)} where '{cloud.name}' in clouds.yaml says that it is.",
+            timedelta(seconds=5),
+        ) from raised
     except keystone.RetriableConnectionFailure as raised:
         raise Temporary(f"{title(service)} of '{cloud.name}' does not answer.", timedelta(seconds=5)) from raised
     except keystone.ClientException as raised:
