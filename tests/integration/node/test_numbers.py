@@ -16,6 +16,8 @@ from almanac.monitoring.sources import NODE
 from almanac.node import exporter, gpus
 from almanac.node.orders import Orders
 
+needs_exporter = pytest.mark.skipif(exporter.find() is None, reason="Debian's package prometheus-node-exporter has it")
+
 
 def told(machine: Machine) -> set[str]:
     """The names of what Almanac has of the machine."""
@@ -43,6 +45,7 @@ def running(machine: Machine) -> Machine:
     return machine
 
 
+@needs_exporter
 def test_they_come_and_go_with_the_agent(running: Machine) -> None:
     assert {"node_memory_MemTotal_bytes", "node_cpu_seconds_total", "node_filesystem_size_bytes"} <= told(running)
     (one,) = exporters(running)
@@ -54,6 +57,7 @@ def test_they_come_and_go_with_the_agent(running: Machine) -> None:
     until(lambda: not one.is_running())
 
 
+@needs_exporter
 def test_one_that_dies_is_run_again(running: Machine) -> None:
     (one,) = exporters(running)
     one.kill()

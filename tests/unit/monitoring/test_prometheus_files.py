@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from datetime import timedelta
@@ -31,6 +32,25 @@ def test_promtool_finds_nothing_wrong_with_the_configuration_and_its_rules(tmp_p
     assert f"{len(rules()['groups'][0]['rules']) + len(rules()['groups'][1]['rules'])} rules found" in promtool(
         "check", "config", str(config)
     )
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "calm"),
+    [
+        ("ui:master", True),
+        ("ui:worker-12", True),
+        ("notebook:seat-1", True),
+        ("ui:connect", False),
+        ("node", False),
+        ("machine:worker-1", False),
+    ],
+)
+def test_calm_targets_are_read_half_as_often(endpoint, calm):
+    told = configuration(Collection("http://127.0.0.1:8484", every=timedelta(seconds=5)), "token", ())
+    clusters, _ = told["scrape_configs"]
+    (rule,) = clusters["relabel_configs"]
+    assert bool(re.fullmatch(rule["regex"], endpoint)) is calm  # Prometheus anchors it, too
+    assert (rule["target_label"], rule["replacement"]) == ("__scrape_interval__", "10000ms")
 
 
 @needs_promtool
