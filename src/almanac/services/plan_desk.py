@@ -66,6 +66,17 @@ class PlanDesk:
         ]
         return self._shown(self._dials.now(), plans)
 
+    def expected(self, profile: str) -> tuple[datetime, Sequence[float]] | None:
+        """The first hour, and the median of what is expected of walk-ins in it and each after; None without a plan.
+
+        It is for everybody: it tells of nobody.
+        """
+        with self._database.read() as unit:
+            row = next((row for row in unit.plans.all() if row.profile == profile and not row.failed), None)
+        if row is None:
+            return None
+        return datetime.fromisoformat(row.facts["start"]), [levels[0] for levels in row.facts["quantiles"]]
+
     def try_out(self, caller: Caller, now: datetime, **dials: object) -> PlansView:
         """The plans that other dials would make; nothing is changed. It works while nothing is held by plans, too.
 

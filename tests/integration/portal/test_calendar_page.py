@@ -93,3 +93,16 @@ def test_the_form_says_whether_it_fits_before_it_is_sent(ada):
     refused = ada.see("/book/verdict?profile=spark-large&lasts_s=7200").text
     assert "This would fit" in refused
     assert "is not a time" in unescape(ada.see("/book/verdict?profile=spark-small&start=noon").text)
+
+
+def test_when_it_is_often_asked_for_is_marked_where_that_is_forecast(ada):
+    address = "/calendar?profile=spark-small&day=2027-03-03"
+    assert "Often asked for" not in ada.see(address).text
+    ada.world.lunches()
+    ada.world.app.planning.make(ada.world.clock())
+    page = ada.see(address).text
+    assert "Often asked for 12:00 to 15:00" in page
+    drawn = json.loads(page.partition('id="calendar-data">')[2].partition("</script>")[0])
+    marked = [each["start"] for each in drawn["events"] if each.get("classNames") == ["rush"]]
+    assert "2027-03-03T12:00" in marked
+    assert "Often asked for" not in ada.see(address.replace("spark-small", "spark-medium")).text

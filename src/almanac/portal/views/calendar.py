@@ -21,6 +21,7 @@ from almanac.core.windows import Window
 from almanac.portal import booking_form, lanes, refusals
 from almanac.portal.local_times import LocalTimes
 from almanac.portal.reader import Reader, Reading
+from almanac.portal.rush import rushes, within
 from almanac.portal.timeline import WORDS
 from almanac.services.requests import AvailabilityQuery, BookingFilter
 from almanac.services.views import BookingView, ProfileView
@@ -112,6 +113,8 @@ def calendar(wanted: Asked, reader: Reading) -> HTMLResponse:
         except AlmanacError as refused:
             error = refused
     booked = bookings(reader, wanted, Window(marks[0], marks[-1]))
+    expected = reader.app.plan_desk.expected(chosen.name) if chosen else None
+    busy = within(rushes(*expected), Window(max(reader.now, marks[0]), marks[-1])) if expected else []
     return reader.page(
         "calendar.html",
         error.status if error else 200,
@@ -125,7 +128,9 @@ def calendar(wanted: Asked, reader: Reading) -> HTMLResponse:
         earlier=monday - timedelta(days=DAYS),
         later=monday + timedelta(days=DAYS),
         days=[day_of(reader, Window(*each), free, booked, wanted.whole) for each in pairwise(marks)],
-        shown=shown(reader, marks, free, booked),
+        busy=busy,
+        rushes=lambda day: within(busy, Window(day.start, day.end)),
+        shown=shown(reader, marks, free, booked, busy),
         most=MOST_SHOWN if len(booked) == MOST_SHOWN else None,
         told=refusals.said_of(error, reader.times) if error else None,
         words=WORDS,
@@ -212,14 +217,27 @@ def line_of(free: StartRange, start: datetime, end: datetime, times: LocalTimes)
 
 
 def shown(
-    reader: Reader, marks: Sequence[datetime], free: Sequence[StartRange], booked: Sequence[BookingView]
+    reader: Reader,
+    marks: Sequence[datetime],
+    free: Sequence[StartRange],
+    booked: Sequence[BookingView],
+    busy: Sequence[Window],
 ) -> dict[str, object]:
     """What the script draws; all times are the person's, without an offset: the calendar knows no zones."""
     times = reader.times
-    backgrounds = [
+    backgrounds: list[dict[str, object]] = [
         {"start": times.field(each.first), "end": times.field(each.last), "display": "background"}
         for each in free
         if each.last > each.first
+    ]
+    backgrounds += [
+        {
+            "start": times.field(each.start),
+            "end": times.field(each.end),
+            "display": "background",
+            "classNames": ["rush"],
+        }
+        for each in busy
     ]
     beside, left = lanes.laid_out(mine_first(reader, booked))
     events = [
