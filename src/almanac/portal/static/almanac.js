@@ -33,6 +33,19 @@
     for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
   });
 
+  // Who goes back and sends the form again means the same booking, unless they change something: its key stays with the
+  // page's place in the browser's history.
+  const booking = document.getElementById("book");
+  const key = booking?.elements.namedItem("key");
+  if (key) {
+    const keep = (value) => {
+      key.value = value;
+      history.replaceState({ ...history.state, key: value }, "");
+    };
+    keep(history.state?.key ?? key.value);
+    booking.addEventListener("input", () => keep(crypto.getRandomValues(new Uint32Array(4)).join("-")));
+  }
+
   // Fields to copy from get a button.
   const offerCopies = () => {
     for (const input of document.querySelectorAll("input[data-copy]")) {
