@@ -77,6 +77,26 @@ def draw_capacity(terminal: Terminal) -> None:
         page.screenshot(path=TARGET / "portal-capacity.png")
 
 
+def draw_series(terminal: Terminal) -> None:
+    """Each date of a class that repeats, with its verdict, where somebody has the site on one of them."""
+    told = terminal.ask("up", "--port", "0")
+    tuesday = datetime.now(UTC) + timedelta(days=8 - datetime.now(UTC).weekday())
+    taken = f"{tuesday + timedelta(days=14):%Y-%m-%d} 06:00"
+    while terminal("book", "spark-class", "--at", taken, "--for", "8h").code == 0:
+        pass
+    with chromium() as browser, visiting(browser, told["entrance"], viewport=SCREEN, device_scale_factor=1.5) as page:
+        sign_in_by_link(page, told["browser_link"])
+        page.goto("/book?profile=spark-class")
+        page.get_by_label("From", exact=True).fill(f"{tuesday:%Y-%m-%d}T10:00")
+        page.get_by_label("Seats", exact=True).fill("8")
+        page.get_by_label("Name").fill("Galaxies II")
+        page.get_by_label("Repeat", exact=True).select_option("weekly")
+        page.get_by_label("Or so many times").fill("6")
+        page.get_by_role("button", name="Book", exact=True).click()
+        expect(page.get_by_role("status")).to_contain_text("5 of 6 fit; alternatives for 1.")
+        page.screenshot(path=TARGET / "portal-series.png")
+
+
 def working_days(file: Path) -> Path:
     """A file of hourly demand: some people in working hours, more on Tuesdays, chance drawn with a seed."""
     chance = np.random.default_rng(7)
@@ -98,7 +118,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="almanac-pictures-") as directory:
         small = SIMULATED | {"ALMANAC_SIMULATED__NAME": "observatory"}
         large = small | {"ALMANAC_SIMULATED__HOSTS": "8", "ALMANAC_PLANNING__ENABLED": "true"}
-        for name, settings, drawn in (("small", small, draw), ("large", large, draw_capacity)):
+        for name, settings, drawn in (
+            ("small", small, draw),
+            ("large", large, draw_capacity),
+            ("term", small, draw_series),
+        ):
             terminal = Terminal(Path(directory) / name, settings)
             terminal.home.mkdir()
             try:

@@ -5,10 +5,11 @@ So what is told here was allowed a moment ago by everything that a booking must 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import islice
+from typing import TypeVar
 
 from almanac.core.catalogue import Profile
 from almanac.core.errors import AlmanacError
@@ -19,6 +20,8 @@ from almanac.services.catalogue import Catalogue
 from almanac.services.making import Maker
 from almanac.services.requests import FURTHEST, GRACE, SHORTEST, BookingRequest, project_for
 from almanac.services.views import BookingView
+
+T = TypeVar("T")
 
 MOST = 3
 """Suggestions: more would be a list to read."""
@@ -66,9 +69,10 @@ class Trials:
         except AlmanacError:  # then nothing near it works
             return []
         with self._calendars.changing_all(now, keep=False) as joint:
-            near = _once(self._near(joint, caller, asked, refused, now))
+            near = _once(self._near(joint, caller, asked, refused, now), lambda request: request)
             tried = (self._try(joint, caller, request, now) for request in islice(near, _TRIES))
-            return list(islice((view for view in tried if view is not None), MOST))
+            fitting = _once((view for view in tried if view is not None), _facts)
+            return list(islice(fitting, MOST))
 
     def _try(self, joint: Joint, caller: Caller, request: BookingRequest, now: datetime) -> BookingView | None:
         try:
@@ -135,9 +139,14 @@ def _mended(asked: BookingRequest, profile: Profile, now: datetime) -> BookingRe
     return replace(asked, start=start, duration=length, seats=max(1, min(asked.seats, profile.max_seats)))
 
 
-def _once(requests: Iterator[BookingRequest]) -> Iterator[BookingRequest]:
+def _facts(view: BookingView) -> Hashable:
+    """What two bookings have in common that are the same to their person."""
+    return view.profile, view.project, view.site, view.start, view.end, view.seats
+
+
+def _once(items: Iterator[T], key: Callable[[T], Hashable]) -> Iterator[T]:
     seen = set()
-    for request in requests:
-        if request not in seen:
-            seen.add(request)
-            yield request
+    for item in items:
+        if key(item) not in seen:
+            seen.add(key(item))
+            yield item

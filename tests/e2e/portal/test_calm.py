@@ -38,7 +38,10 @@ def addresses(used: Portal) -> list[str]:
     """Of all pages, those of a class that is ready among them."""
     booked = used.terminal.ask("book", "spark-class", "--for", "1h", "--seats", "3", "--title", HOSTILE, "--wait")["id"]
     monday = next_monday(datetime.now(UTC))
+    repeated = ("--at", f"{monday:%Y-%m-%d} 20:00", "--for", "1h", "--repeat", "daily", "--times", "3")
+    series = used.terminal.ask("series", "add", "notebook", *repeated, "--title", HOSTILE)
     known = {"booking": booked, "site": "simulated"}
+    known |= {"series": series["id"], "day": series["occurrences"][0]["date"]}
     return [*pages(known), f"/calendar?day={monday:%Y-%m-%d}", "/nowhere"]
 
 

@@ -118,3 +118,11 @@ def test_what_cannot_be_waited_for_is_said_with_what_would_work(ada, full, typed
 def test_what_no_site_will_ever_have_room_for_is_not_offered_to_be_waited_for(ada):
     answer = ada.send(ada.form("/book", "/book"), profile="notebook", start="2026-01-01T09:00")
     assert not [one for one in forms(answer.text) if one.action == "/waiting"]
+
+
+def test_the_line_is_followed_until_its_reader_is_signed_out(ada, full):
+    ada.send(waiting(ada))
+    ada.world.http.cookies.clear()
+    answer = ada.see("/waiting/live", headers={"Accept": "text/html, text/event-stream"})
+    assert "Your session has ended." in answer.text
+    assert "event: over" in answer.text

@@ -111,6 +111,14 @@ def test_exceptions_are_left_out_or_moved_and_must_be_dates_of_it():
     assert "2026-03-03, 2026-03-10" in wrong.value.hint
 
 
+def test_a_date_may_have_another_number_of_seats():
+    rule, ten = Recurrence(Frequency.WEEKLY, times=3), date(2026, 3, 10)
+    found = occurrences(Schedule(local("2026-03-03T10:00"), HOUR, "UTC", rule, resized={ten: 4}), seats=6)
+    assert [each.seats for each in found] == [6, 4, 6]
+    with pytest.raises(BadRequest, match="2026-03-11 is no date"):
+        occurrences(Schedule(local("2026-03-03T10:00"), HOUR, "UTC", rule, resized={date(2026, 3, 11): 4}))
+
+
 @pytest.mark.parametrize(
     ("rule", "words"),
     [

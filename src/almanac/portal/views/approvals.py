@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Form
 from fastapi.responses import HTMLResponse, Response
+from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel, Field
 
 from almanac.api import fields
 from almanac.api.dependencies import BookingId
 from almanac.core.errors import AlmanacError
+from almanac.portal import streams
 from almanac.portal.errors import hint_of
 from almanac.portal.reader import Posting, Reader, Reading
+from almanac.portal.streams import Part
 from almanac.services.views import BookingView
 
 router = APIRouter(prefix="/approvals")
@@ -30,6 +33,13 @@ class DecisionForm(BaseModel):
 def approvals(reader: Reading) -> HTMLResponse:
     """What waits."""
     return _show(reader)
+
+
+@router.get("/live", response_class=EventSourceResponse)
+async def live(reader: Reading) -> AsyncIterator[ServerSentEvent]:
+    """What waits, as it changes."""
+    async for event in streams.live(reader, _look):
+        yield event
 
 
 @router.post("/{booking}/approve")
@@ -66,15 +76,21 @@ def _together(reader: Reader, asked: BookingView) -> list[BookingView]:
 
 
 def _show(reader: Reader, error: AlmanacError | None = None) -> HTMLResponse:
+    told = {"error": error, "hint": hint_of(error) if error else ""}
+    return reader.page("approvals.html", error.status if error else 200, **told, **_pending(reader))
+
+
+def _look(reader: Reader) -> Part:
+    return Part(reader.render("_approvals.html", **_pending(reader)))
+
+
+def _pending(reader: Reader) -> dict[str, object]:
+    """What waits, as the templates know it."""
     pending = reader.app.approvals.pending(reader.caller, reader.now)
     asked = [each for each in pending if reader.caller.leads(each.project)]
     in_series = [each.series for each in asked if each.series]
-    return reader.page(
-        "approvals.html",
-        error.status if error else 200,
-        asked=asked,
-        own=[each for each in pending if not reader.caller.leads(each.project)],
-        together={series: in_series.count(series) for series in in_series},
-        error=error,
-        hint=hint_of(error) if error else "",
-    )
+    return {
+        "asked": asked,
+        "own": [each for each in pending if not reader.caller.leads(each.project)],
+        "together": {series: in_series.count(series) for series in in_series},
+    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated
@@ -9,16 +10,18 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Form
 from fastapi.responses import HTMLResponse, Response
+from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import Field
 
 from almanac.api import fields
 from almanac.api.dependencies import WaitingId
 from almanac.core.bookings import BookingStatus
 from almanac.core.errors import AlmanacError
-from almanac.portal import booking_form, refusals
+from almanac.portal import booking_form, refusals, streams
 from almanac.portal.booking_form import BookForm
 from almanac.portal.errors import hint_of
 from almanac.portal.reader import Posting, Reader, Reading
+from almanac.portal.streams import Part
 from almanac.services.views import BookingView
 from almanac.services.waiting_state import WaitingView
 
@@ -54,6 +57,13 @@ class Wait:
 def waiting(reader: Reading) -> HTMLResponse:
     """What is held for me, what I wait for, and what became of the latest others."""
     return _show(reader)
+
+
+@router.get("/live", response_class=EventSourceResponse)
+async def live(reader: Reading) -> AsyncIterator[ServerSentEvent]:
+    """What is held for me and what I wait for, as it changes."""
+    async for event in streams.live(reader, _look):
+        yield event
 
 
 @router.post("")
@@ -100,13 +110,11 @@ def _show(
     form: BookForm | None = None,
 ) -> HTMLResponse:
     mine = reader.app.waiting.list(reader.caller, reader.now, mine=True)
-    line = [Wait(each, _offer(reader, each)) for each in mine if each.place is not None]
     over = sorted((each for each in mine if each.place is None), key=lambda each: each.asked_at, reverse=True)
     return reader.page(
         "waiting.html",
         status,
-        held=[each for each in line if each.request.state == "offered"],
-        line=[each for each in line if each.request.state != "offered"],
+        **_line(reader, mine),
         over=over[:LATEST],
         ended=ENDED,
         again=again,
@@ -116,6 +124,20 @@ def _show(
         form=form,
         new_key=booking_form.new_key,
     )
+
+
+def _look(reader: Reader) -> Part:
+    line = _line(reader, reader.app.waiting.list(reader.caller, reader.now, mine=True))
+    return Part(reader.render("_waiting.html", **line))
+
+
+def _line(reader: Reader, mine: Iterable[WaitingView]) -> dict[str, object]:
+    """What is held and what waits, as the templates know it."""
+    line = [Wait(each, _offer(reader, each)) for each in mine if each.place is not None]
+    return {
+        "held": [each for each in line if each.request.state == "offered"],
+        "line": [each for each in line if each.request.state != "offered"],
+    }
 
 
 def _offer(reader: Reader, request: WaitingView) -> BookingView | None:
