@@ -183,7 +183,10 @@ PANELS = (
     ),
     Panel(
         "seats", "Kernels", Unit.COUNT, "Notebooks that run now, by seat.",
-        (Line("sum by (endpoint) (jupyter_kernels)", "{{endpoint}}"),),
+        (Line(
+            'sum by (endpoint) (jupyter_kernels) or 0 * sum by (endpoint) (up{endpoint=~"notebook:.*"})',  # none ran yet
+            "{{endpoint}}",
+        ),),
     ),
     Panel(
         "silent", "Silent targets", Unit.COUNT, "Parts of the cluster that tell no numbers.",

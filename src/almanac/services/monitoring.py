@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
+from almanac.core.addresses import notebook_path
 from almanac.core.bookings import Booking, Phase
 from almanac.core.errors import AlmanacError
 from almanac.monitoring.configuration import SCRAPE
@@ -205,12 +206,10 @@ class Monitoring:
         sealed: Sealed = self._vault.open(cluster.secrets or "")
         url = cluster.endpoints[endpoint]
         if endpoint.startswith("notebook:"):
-            token = sealed.seats.get(endpoint.removeprefix("notebook:"))
-            if (
-                token is None
-            ):  # the seat was given up a moment ago: its notebook is still there, and its secret has gone
+            seat = endpoint.removeprefix("notebook:")
+            if seat not in sealed.seats:  # given up a moment ago: its notebook is still there, and its secret has gone
                 raise not_found(f"target {endpoint} of {cluster.id}")
-            return notebook_target(url, token)
+            return notebook_target(url + notebook_path(cluster.id, seat).rstrip("/"), sealed.seats[seat])
         return spark_target(url, sealed.cluster.ui_key)
 
 
