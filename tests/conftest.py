@@ -32,8 +32,10 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     """Spread a tier's tests over processes so that no process starts twice what its neighbour has.
 
     With ``--dist loadgroup`` a module's tests stay together, as they share what it starts; those marked ``alone`` go
-    wherever there is time; those in the unlucky cloud share it.
+    wherever there is time; those in the unlucky cloud share it, but for a module that names a group of its own.
     """
+    if item.get_closest_marker("xdist_group"):
+        return
     unlucky = "unlucky_cloud" in getattr(item, "fixturenames", ())
     if unlucky or not item.get_closest_marker("alone"):
         item.add_marker(pytest.mark.xdist_group("unlucky" if unlucky else item.path.stem))

@@ -17,7 +17,13 @@ from almanac.core.windows import Window
 from almanac.services.requests import AvailabilityQuery
 from almanac.sites.openstack import blazar
 
-pytestmark = [pytest.mark.cloud, pytest.mark.turn(-2), pytest.mark.timeout(900)]
+# They mostly wait, so they have another unlucky cloud: in one after the other the tier would take much longer.
+pytestmark = [
+    pytest.mark.cloud,
+    pytest.mark.turn(-2),
+    pytest.mark.timeout(900),
+    pytest.mark.xdist_group("unlucky bookings"),
+]
 
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 FAST = replace(PAIR, head="m.nvme", worker="m.nvme")

@@ -12,6 +12,7 @@ from tests.support.machines.shell import ToolFailed, run
 
 _JOIN = 'while [ "$1" != -- ]; do echo 0 > "$1" || exit; shift; done; shift; exec "$@"'
 _PATIENCE = 30.0
+_ASK_PATIENCE = 300.0
 _REBOOT = 133
 """With this status nspawn asks who started it to start it again."""
 
@@ -79,7 +80,16 @@ class Machine:
         Raises:
             ToolFailed: it ended with an error, or the machine is off.
         """
-        return run("nsenter", "--target", str(self._first_process()), "--all", "--", *command, given=given)
+        return run(
+            "nsenter",
+            "--target",
+            str(self._first_process()),
+            "--all",
+            "--",
+            *command,
+            given=given,
+            patience=_ASK_PATIENCE,
+        )
 
     def is_up(self) -> bool:
         """Whether its boot is over, cloud-init's part included."""
