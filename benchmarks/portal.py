@@ -30,7 +30,8 @@ from tests.support.crowd import crowd, next_monday
 from tests.support.portal_pages import BEFORE_SIGNING_IN, pages
 from tests.support.terminal import SIMULATED, Terminal
 
-LARGE = {"ALMANAC_SIMULATED__HOSTS": "100", "ALMANAC_SIMULATED__CORES": "64"}
+LARGE = {"ALMANAC_SIMULATED__HOSTS": "100", "ALMANAC_SIMULATED__CORES": "64", "ALMANAC_TICK_S": "1"}
+"""Room for all; and the loop looks as often as it does where nothing is set."""
 
 
 @contextmanager

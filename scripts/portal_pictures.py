@@ -1,9 +1,14 @@
-"""Draw docs/pictures/portal-*.png: the portal of a fresh Almanac on a simulated site, as Chromium shows it."""
+"""Draw docs/pictures/portal-*.png: the portal of a fresh Almanac on a simulated site, as Chromium shows it.
+
+The notebook is that of the browser test which goes a newcomer's whole way, on this machine.
+"""
 
 from __future__ import annotations
 
 import math
+import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -111,6 +116,13 @@ def working_days(file: Path) -> Path:
     return file
 
 
+def keep_notebook(directory: Path) -> None:
+    """The notebook after a newcomer has run its cells, as the test of that way sees it."""
+    command = [sys.executable, "-m", "pytest", "-q", "tests/e2e/portal/test_portal_here.py"]
+    subprocess.run(command, cwd=ROOT, env={**os.environ, "ALMANAC_TEST_PICTURES": str(directory)}, check=True)
+    shutil.copy(directory / "flow-notebook.png", TARGET / "portal-notebook.png")
+
+
 def main() -> None:
     """Draw them."""
     if not shutil.which("chromium"):
@@ -129,6 +141,7 @@ def main() -> None:
                 drawn(terminal)
             finally:
                 terminal("down", "--release")
+        keep_notebook(Path(directory))
 
 
 if __name__ == "__main__":
