@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -46,7 +47,8 @@ class Served:
 
 @contextmanager
 def almanac(state: Path, catalogue: str = "") -> Iterator[Served]:
-    """A real server on a fresh state directory, with a catalogue's TOML text."""
+    """A real server on a fresh state directory, with a catalogue's TOML text; it doesn't outlive a benchmark that is ended."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     shutil.rmtree(state, ignore_errors=True)
     state.mkdir(parents=True)
     (state / "catalogue.toml").write_text(catalogue)
