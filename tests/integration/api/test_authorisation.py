@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
-from tests.integration.api.world import MARK, PROFILE, ROLES, SITE, World, join
+from cryptography.fernet import Fernet
+from tests.integration.api import owned
+from tests.integration.api.owned import filled
+from tests.integration.api.world import MARK, PROFILE, ROLES, World
+from tests.support.routes import open_to_strangers, routes_of, table
 
 from almanac.api.app import BASE, create_app
+from almanac.api.routes.nodes import call_limit
+from almanac.services.nodes import Nodes
 from almanac.services.sessions import begin
+from almanac.services.vault import Vault
 
 # The roles: ``owner``, ``member`` and ``lead`` belong to the project gaia, where ``owner`` owns what is asked for;
-# ``outsider`` leads another project.
+# ``outsider`` leads another project. Below the document are the routes of machines, which are hidden from people.
 TABLE = """
                                                 anonymous outsider member owner lead operator
 GET    /health                                        200      200    200   200  200      200
@@ -99,6 +107,24 @@ GET    /projects/{project}/grants                     401      404    200   200 
 POST   /projects/{project}/grants                     401      403    403   403  403      201
 POST   /sites/{site}/drain                            401      403    403   403  403      204
 POST   /sites/{site}/undrain                          401      403    403   403  403      204
+GET    /openapi.json                                  200      200    200   200  200      200
+POST   /node/join                                     401      401    401   401  401      401
+POST   /node/report                                   401      401    401   401  401      401
+GET    /node/orders                                   401      401    401   401  401      401
+GET    /node/package                                  401      401    401   401  401      401
+GET    /node/seats/{seat}/files                       401      401    401   401  401      401
+PUT    /node/seats/{seat}/files                       401      401    401   401  401      401
+PUT    /node/logs                                     401      401    401   401  401      401
+PUT    /node/tails                                    401      401    401   401  401      401
+GET    /monitoring/targets                            401      403    403   403  403      200
+GET    /monitoring/scrape/{cluster}/{endpoint}        401      403    403   403  403      404
+GET    /monitoring/metrics                            401      403    403   403  403      200
+GET    /bookings/{booking}/metrics/api/v1/query       401      404    409   409  409      409
+GET    /bookings/{booking}/metrics/api/v1/query_range 401      404    409   409  409      409
+GET    /bookings/{booking}/metrics/api/v1/labels      401      404    409   409  409      409
+GET    /bookings/{booking}/metrics/api/v1/label/{label}/values 401 404 409  409  409      409
+GET    /bookings/{booking}/metrics/api/v1/series      401      404    409   409  409      409
+GET    /door                                          404      404    404   404  404      404
 """
 
 SERIES = {
@@ -123,55 +149,50 @@ BODIES = {
     "POST /feeds": {"project": "gaia"},
     "POST /people": {"name": "newcomer"},
     "POST /projects": {"name": "newproject"},
+    "POST /node/join": {"join_token": "almj_" + "a" * 43, "own_token": "almn_" + "a" * 43},
+    "POST /node/report": {},
+    "PUT /node/tails": {"tails": {}},
 }
 """Where the document's own example wouldn't do, because it names what is there already or another project."""
 
+_SINCE = {"query": "up", "start": "0", "end": "60", "step": "15"}
 QUERIES = {
     "GET /bookings": {"mine": "false", "project": "gaia"},
     "GET /bookings/{booking}/watch": {"wait_s": 0},
     "GET /bookings/{booking}/metrics/query": {"query": "up"},
-    "GET /bookings/{booking}/metrics/query_range": {"query": "up", "start": "0", "end": "60", "step": "15"},
+    "GET /bookings/{booking}/metrics/query_range": _SINCE,
+    "GET /bookings/{booking}/metrics/api/v1/query": {"query": "up"},
+    "GET /bookings/{booking}/metrics/api/v1/query_range": _SINCE,
     "GET /ledger": {"project": "gaia"},
     "GET /series": {"mine": "false"},
     "GET /waiting": {"mine": "false"},
 }
 
 
-_DOCUMENT = create_app(None).openapi()
+BOOKINGS = {
+    "GET /bookings/{booking}/connection": owned.running,
+    "GET /bookings/{booking}/logs": owned.running,
+    "GET /bookings/{booking}/receipt": owned.over,
+    "POST /bookings/{booking}/release": owned.begun,
+    "POST /bookings/{booking}/resize": owned.class_ahead,
+    "POST /bookings/{booking}/approve": owned.unapproved,
+    "POST /bookings/{booking}/decline": owned.unapproved,
+}
+"""Where a booking for tomorrow wouldn't do."""
+
+_APPLICATION = create_app(None)
+_DOCUMENT = _APPLICATION.openapi()
+_ROWS = table(TABLE, ROLES)
+CASES = [(route, role, status) for route, row in _ROWS.items() for role, status in row.items()]
 
 
-def _rows() -> dict[str, dict[str, int]]:
-    lines = [line.split() for line in TABLE.splitlines() if line][1:]
-    return {f"{method} {path}": dict(zip(ROLES, map(int, row), strict=True)) for method, path, *row in lines}
-
-
-CASES = [(route, role, status) for route, row in _rows().items() for role, status in row.items()]
-
-
-def _running(world: World) -> str:
-    booking = world.book().id
-    world.until_ready(booking)
-    return booking
-
-
-def _member(world: World) -> str:
-    join(world.app, world.caller("operator"), "newcomer", world.clock())
-    world.app.projects.set_member(world.caller("operator"), "gaia", "newcomer", "member")
-    return "newcomer"
-
-
-def _token(world: World) -> str:
-    return world.app.accounts.create_token(world.caller("owner"), "x", world.clock()).id
-
-
-def _over(world: World) -> str:
-    booking = world.book().id
-    return world.app.bookings.release(world.caller("owner"), booking, world.clock()).id
-
-
-def _session(world: World) -> str:
-    with world.app.database.write() as unit:
-        return begin(unit, world.caller("owner").person, "password", "Firefox", world.clock()).id
+@pytest.fixture
+def world(world: World, tmp_path: Path) -> World:
+    """One whose sites have machines that call, so that everybody could pretend to be one."""
+    state = world.http.app.state
+    nodes = Nodes(world.app.database, Vault(Fernet.generate_key()), world.clock, tmp_path / "storage", save_cap=1)
+    state.almanac, state.node_calls = replace(world.app, nodes=nodes), call_limit()
+    return world
 
 
 def _browser(world: World, role: str) -> str:
@@ -182,55 +203,10 @@ def _browser(world: World, role: str) -> str:
     return new.csrf_token
 
 
-PREPARED: dict[str, Callable[[World], str]] = {
-    "GET /bookings/{booking}/connection": _running,
-    "GET /bookings/{booking}/logs": _running,
-    "GET /bookings/{booking}/receipt": _over,
-    "POST /bookings/{booking}/release": lambda world: world.book().id,
-    "POST /bookings/{booking}/resize": lambda world: world.book(profile="spark-class", hours_ahead=24).id,
-    "POST /bookings/{booking}/approve": lambda world: world.above_limits().id,
-    "POST /bookings/{booking}/decline": lambda world: world.above_limits().id,
-    "{series}": lambda world: world.series().id,
-    "{waiting}": lambda world: world.waiting().id,
-    "{offer}": lambda world: world.offer().id,
-    "{booking}": lambda world: world.book(hours_ahead=24).id,
-    "{feed}": lambda world: world.app.feeds.make(world.caller("owner"), None, world.clock()).id,
-    "{secret}": lambda world: world.app.feeds.make(world.caller("owner"), None, world.clock()).secret,
-    "{token}": _token,
-    "{session}": _session,
-    "{person}": _member,
-    "{project}": lambda world: "gaia",
-    "{site}": lambda world: SITE,
-    "{source}": lambda world: "last-year",
-}
-
-
-def _path(world: World, route: str) -> str:
-    """The route's path, its parameters filled in with things of the owner's that are made for this request."""
-    path = route.split()[1]
-    for name in (
-        "{offer}",
-        "{series}",
-        "{waiting}",
-        "{booking}",
-        "{feed}",
-        "{secret}",
-        "{token}",
-        "{session}",
-        "{person}",
-        "{project}",
-        "{site}",
-        "{source}",
-    ):
-        if name in path:
-            path = path.replace(name, PREPARED.get(route, PREPARED[name])(world))
-    return path
-
-
 def _body(route: str) -> object:
     """The body that the document gives as an example, so that the examples are known to work."""
     method, path = route.split()
-    operation = _DOCUMENT["paths"][BASE + path][method.lower()]
+    operation = _DOCUMENT["paths"].get(BASE + path, {}).get(method.lower(), {})
     if route in BODIES or "requestBody" not in operation:
         return BODIES.get(route)
     model = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
@@ -238,13 +214,16 @@ def _body(route: str) -> object:
 
 
 def test_every_route_has_a_row_and_every_row_a_route():
-    paths = _DOCUMENT["paths"].items()
-    assert {f"{method.upper()} {path.removeprefix(BASE)}" for path, item in paths for method in item} == set(_rows())
+    assert {route.replace(BASE, "", 1) for route in routes_of(_APPLICATION)} == set(_ROWS)
+
+
+def test_what_is_somebodys_is_refused_to_strangers():
+    assert open_to_strangers(_ROWS) == []
 
 
 @pytest.mark.parametrize(("route", "role", "status"), CASES)
 def test_a_role_gets_what_the_table_says(world, route, role, status):
-    path = _path(world, route)
+    path = filled(world, route.split()[1], BOOKINGS.get(route))
     answer = world.call(role, route.split()[0], path, params=QUERIES.get(route), json=_body(route))
     assert answer.status_code == status, answer.text
     if status >= 400:
@@ -259,7 +238,7 @@ FORGED = [(route, role, 0, False) for route, role, _ in CASES if role == "operat
 
 @pytest.mark.parametrize(("route", "role", "status", "genuine"), BY_SESSION + FORGED)
 def test_a_session_is_worth_a_token_and_nothing_without_its_token_against_forgery(world, route, role, status, genuine):
-    path, csrf = _path(world, route), _browser(world, role)
+    path, csrf = filled(world, route.split()[1], BOOKINGS.get(route)), _browser(world, role)
     headers = {"X-CSRF-Token": csrf} if genuine else {}
     answer = world.call("anonymous", route.split()[0], path, json=_body(route), headers=headers)
     assert answer.status_code in ({status} if genuine else {401, 403}), answer.text

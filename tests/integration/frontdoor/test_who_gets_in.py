@@ -14,6 +14,7 @@ from tests.integration.api.world import ROLES
 from tests.integration.frontdoor.conftest import House
 from tests.support.behind import GRPC_METHOD
 
+from almanac.frontdoor.configuration import QUESTION, configuration
 from almanac.services.routes import Kind
 
 # What a role gets: 200 for in. The roles are those of the API's own table: ``owner`` (ada) has the booking; ``member`` and
@@ -52,6 +53,12 @@ def test_every_kind_of_thing_has_its_rows():
         told.setdefault(Kind(kind), set()).add(way)
     assert told == WAYS
     assert set(told) == set(Kind)
+
+
+def test_there_is_no_other_way_through_the_door(house: House):
+    told = json.dumps(configuration(house.doorkeeper._proxy._plan))
+    assert set(re.findall(r'"path": (\[.*?\])', told)) == {'["/n/*", "/s/*"]', f'["{QUESTION}"]'}
+    assert told.count('"X-Forwarded-Uri"') == 2  # of what asks for gRPC, and of what asks for those paths
 
 
 @pytest.mark.parametrize(("kind", "way", "role", "expected"), list(rows()))
