@@ -63,6 +63,8 @@ class RepeatForm(BookForm):
         return SeriesRequest(self.profile, schedule, self.seats, project, site, self.title.strip())
 
     def _recurrence(self) -> Recurrence:
+        if not self.repeat:
+            raise BadRequest("It isn't said how it repeats.", hint="Choose daily, weekly or monthly.")
         frequency = Frequency(self.repeat)
         days = tuple(sorted(set(self.days))) if frequency is Frequency.WEEKLY else ()
         try:

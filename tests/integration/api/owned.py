@@ -39,6 +39,11 @@ def class_ahead(world: World) -> str:
     return world.book(profile="spark-class", hours_ahead=24).id
 
 
+def offered(world: World) -> str:
+    """An offer."""
+    return world.offer().id
+
+
 def unapproved(world: World) -> str:
     """A booking that waits for an approval."""
     return world.above_limits().id
@@ -62,7 +67,7 @@ def _session(world: World) -> str:
 THINGS: dict[str, Make] = {
     "{series}": lambda world: world.series().id,
     "{waiting}": lambda world: world.waiting().id,
-    "{offer}": lambda world: world.offer().id,
+    "{offer}": offered,
     "{booking}": ahead,
     "{feed}": lambda world: world.app.feeds.make(world.caller("owner"), None, world.clock()).id,
     "{secret}": lambda world: world.app.feeds.make(world.caller("owner"), None, world.clock()).secret,
@@ -72,6 +77,7 @@ THINGS: dict[str, Make] = {
     "{project}": lambda world: "gaia",
     "{site}": lambda world: SITE,
     "{source}": lambda world: "last-year",
+    "{day}": lambda world: "2027-03-09",
     "{seat}": lambda world: "seat-1",
     "{cluster}": lambda world: running(world).replace("b-", "c-", 1),
     "{endpoint}": lambda world: "node",

@@ -116,6 +116,7 @@ GET    /node/seats/{seat}/files                       401      401    401   401 
 PUT    /node/seats/{seat}/files                       401      401    401   401  401      401
 PUT    /node/logs                                     401      401    401   401  401      401
 PUT    /node/tails                                    401      401    401   401  401      401
+PUT    /node/metrics                                  401      401    401   401  401      401
 GET    /monitoring/targets                            401      403    403   403  403      200
 GET    /monitoring/scrape/{cluster}/{endpoint}        401      403    403   403  403      404
 GET    /monitoring/metrics                            401      403    403   403  403      200
@@ -152,6 +153,7 @@ BODIES = {
     "POST /node/join": {"join_token": "almj_" + "a" * 43, "own_token": "almn_" + "a" * 43},
     "POST /node/report": {},
     "PUT /node/tails": {"tails": {}},
+    "PUT /node/metrics": {"text": ""},
 }
 """Where the document's own example wouldn't do, because it names what is there already or another project."""
 

@@ -84,6 +84,12 @@ def test_the_series_is_booked_once_and_has_its_pages(ada):
     assert 'href="/series"' in ada.see("/bookings").text
 
 
+def test_a_form_of_dates_that_does_not_repeat_is_refused(ada):
+    answer = ada.send(planned(ada), repeat="")
+    assert answer.status_code == 400
+    assert "said how it repeats" in answer.text
+
+
 def test_dates_without_a_tick_are_left_out_and_can_be_looked_at_again(ada):
     form = planned(ada)
     looked = ada.send(SeenForm("/book", form.fields), dates=[DATES[0], DATES[2]])

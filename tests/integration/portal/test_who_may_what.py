@@ -17,6 +17,7 @@ from almanac.api.attempts import Attempts
 from almanac.api.slowdown import FailureLimit
 from almanac.portal import streams
 from almanac.portal.app import create_portal
+from almanac.portal.views.series import seen_of
 from almanac.services.sessions import begin
 
 # The roles are those of the API's own table: what a path names is made by ``owner``, of the project gaia, to which
@@ -32,11 +33,16 @@ POST   /account/sessions/{session}/end         303      404    404   303  404   
 GET    /again                                  303      200    200   200  200      200
 GET    /api/v1/sign-in/institution             404      404    404   404  404      404
 GET    /api/v1/sign-in/institution/back        404      404    404   404  404      404
+GET    /approvals                              303      200    200   200  200      200
+POST   /approvals/{booking}/approve            303      404    403   403  303      303
+POST   /approvals/{booking}/decline            303      404    403   403  303      303
 GET    /book                                   303      200    200   200  200      200
 POST   /book                                   303      404    303   303  303      403
+POST   /book/series                            303      404    303   303  303      403
 GET    /book/verdict                           303      200    200   200  200      200
 GET    /bookings                               303      200    200   200  200      200
 GET    /bookings/{booking}                     303      404    200   200  200      200
+POST   /bookings/{booking}/accept              303      404    403   303  303      303
 POST   /bookings/{booking}/again               303      404    303   303  303      403
 POST   /bookings/{booking}/cancel              303      404    403   303  303      303
 GET    /bookings/{booking}/diagnosis           303      404    200   200  200      200
@@ -61,6 +67,11 @@ GET    /operate                                303      403    403   403  403   
 POST   /operate/sites/{site}/drain             303      403    403   403  403      303
 GET    /platforms                              303      200    200   200  200      200
 GET    /projects                               303      200    200   200  200      200
+GET    /series                                 303      200    200   200  200      200
+GET    /series/{series}                        303      404    200   200  200      200
+GET    /series/{series}/{day}                  303      404    403   200  200      200
+POST   /series/{series}/{day}/cancel           303      404    403   303  303      303
+POST   /series/{series}/{day}/edit             303      404    403   303  303      303
 GET    /sign-in                                200      303    303   303  303      303
 POST   /sign-in                                401      401    401   401  401      401
 GET    /sign-in/link                           200      200    200   200  200      200
@@ -70,6 +81,9 @@ POST   /start                                  303      404    303   303  303   
 GET    /tokens                                 303      200    200   200  200      200
 POST   /tokens                                 303      200    200   200  200      200
 POST   /tokens/{token}/revoke                  303      404    404   303  404      303
+GET    /waiting                                303      200    200   200  200      200
+POST   /waiting                                303      404    303   303  303      403
+POST   /waiting/{waiting}/leave                303      404    403   303  303      303
 """
 ROWS = table(TABLE, ROLES)
 FILES = "MOUNT /static"
@@ -85,6 +99,8 @@ FORMS = {
     "POST /capacity/what-if": {"profile": PROFILE},
     "POST /notices/read": {"up_to": "0"},
     "POST /operate/sites/{site}/drain": {"drained": "true"},
+    "POST /book/series": {**_WANTED, "start": "2027-03-09T10:00", "repeat": "weekly", "times": "3", "key": "k"},
+    "POST /waiting": {**_WANTED, "start": "2027-03-09T10:00"},
     "POST /start": {**_WANTED, "key": "k"},
     "POST /tokens": {"name": "new"},
 }
@@ -94,9 +110,28 @@ BOOKINGS = {
     "GET /bookings/{booking}/live": owned.running,
     "GET /bookings/{booking}/log": owned.running,
     "POST /bookings/{booking}/release": owned.begun,
+    "POST /approvals/{booking}/approve": owned.unapproved,
+    "POST /approvals/{booking}/decline": owned.unapproved,
+    "POST /bookings/{booking}/accept": owned.offered,
     "POST /bookings/{booking}/resize": owned.class_ahead,
 }
 """Where a booking for tomorrow wouldn't do."""
+
+
+def _later(world: World, path: str) -> dict[str, str]:
+    """Moves a booking's end."""
+    end = world.app.bookings.get(world.caller("owner"), path.split("/")[2], world.clock()).end
+    return {"until": (end + timedelta(hours=1)).isoformat(), "seen": end.isoformat()}
+
+
+def _renamed(world: World, path: str) -> dict[str, str]:
+    """Gives a date of a series another title."""
+    of = world.app.series.get(world.caller("owner"), path.split("/")[2], world.clock())
+    return {"lasts_s": "3600", "seats": "1", "title": "Spectra", "seen": seen_of(of.occurrences[0])}
+
+
+SEEN = {"POST /bookings/{booking}/end": _later, "POST /series/{series}/{day}/edit": _renamed}
+"""Forms that say what their page has shown."""
 
 
 @pytest.fixture(autouse=True)
@@ -110,7 +145,7 @@ def as_role(world: World, role: str, route: str) -> httpx2.Response:
     """What somebody in a role is answered, whose browser has a session and the form as the owner's page has it."""
     method, path = route.split()
     path = owned.filled(world, path, BOOKINGS.get(route))
-    form = FORMS.get(route, {}) if path.rpartition("/")[2] != "end" else _later(world, path)
+    form = FORMS.get(route) or SEEN.get(route, lambda *_: {})(world, path)
     csrf = _browser(world, role)
     return world.http.request(
         method,
@@ -120,14 +155,6 @@ def as_role(world: World, role: str, route: str) -> httpx2.Response:
         headers={"Accept": "text/html"},
         follow_redirects=False,
     )
-
-
-def _later(world: World, path: str) -> dict[str, str]:
-    """The form that moves a booking's end; empty for the end of something else."""
-    if not path.startswith("/bookings/"):
-        return {}
-    end = world.app.bookings.get(world.caller("owner"), path.split("/")[2], world.clock()).end
-    return {"until": (end + timedelta(hours=1)).isoformat(), "seen": end.isoformat()}
 
 
 def _browser(world: World, role: str) -> str:
@@ -147,7 +174,7 @@ def test_every_route_has_a_row_and_every_row_a_route():
     assert routes_of(create_portal(create_app(None))) == {*ROWS, FILES}
 
 
-def test_what_is_somebodys_is_open_to_strangers():
+def test_what_is_somebodys_is_refused_to_strangers():
     assert open_to_strangers(ROWS) == []
 
 
