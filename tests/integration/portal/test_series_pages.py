@@ -86,7 +86,7 @@ def test_the_series_is_booked_once_and_has_its_pages(ada):
 
 def test_a_form_of_dates_that_does_not_repeat_is_refused(ada):
     answer = ada.send(planned(ada), repeat="")
-    assert answer.status_code == 400
+    assert answer.status_code == 422
     assert "said how it repeats" in answer.text
 
 
