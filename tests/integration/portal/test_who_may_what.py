@@ -34,6 +34,7 @@ GET    /again                                  303      200    200   200  200   
 GET    /api/v1/sign-in/institution             404      404    404   404  404      404
 GET    /api/v1/sign-in/institution/back        404      404    404   404  404      404
 GET    /approvals                              303      200    200   200  200      200
+GET    /approvals/live                         303      200    200   200  200      200
 POST   /approvals/{booking}/approve            303      404    403   403  303      303
 POST   /approvals/{booking}/decline            303      404    403   403  303      303
 GET    /book                                   303      200    200   200  200      200
@@ -82,6 +83,7 @@ GET    /tokens                                 303      200    200   200  200   
 POST   /tokens                                 303      200    200   200  200      200
 POST   /tokens/{token}/revoke                  303      404    404   303  404      303
 GET    /waiting                                303      200    200   200  200      200
+GET    /waiting/live                           303      200    200   200  200      200
 POST   /waiting                                303      404    303   303  303      403
 POST   /waiting/{waiting}/leave                303      404    403   303  303      303
 """
