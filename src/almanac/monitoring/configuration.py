@@ -55,7 +55,7 @@ def configuration(collection: Collection, credentials: str, rule_files: tuple[st
     }
     discovery = {
         "url": f"{collection.almanac}{TARGETS}",
-        "refresh_interval": _duration(max(1.0, min(5.0, seconds))),
+        "refresh_interval": _duration(max(1.0, min(2.0, seconds))),  # who has just got a cluster looks at once
         "authorization": authorization,
     }
     own = {"targets": [address], "labels": {"__metrics_path__": OWN, "endpoint": "almanac"}}
