@@ -20,8 +20,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 PREFIX = "/webhdfs/v1"
 PIECE = 1 << 16
 """Bytes sent at once: small, so that readers share evenly and little is on its way to one that has gone."""
-SAVED_S = 1.0
-"""A thread that wakes late on a busy machine makes up for it."""
+SAVED_S = 4.0
+"""Threads that wake late on a busy machine make up for it."""
 
 
 class SlowStore:
@@ -70,7 +70,7 @@ class SlowStore:
 
 
 class _Bucket:
-    """Lets bytes through at a rate; what a second would have let through and nobody took, it lets through at once."""
+    """Lets bytes through at a rate; what nobody took for a while (``SAVED_S``), it lets through at once."""
 
     def __init__(self, bytes_per_second: float) -> None:
         self._rate, self._lock, self._free_at = bytes_per_second, threading.Lock(), 0.0
