@@ -47,6 +47,7 @@ class Job:
 
     stages: Sequence[Stage]
     pause: float = 0.0
+    pool: str = "default"
 
 
 @dataclass
@@ -114,8 +115,8 @@ class App:
     def _job(self, job: int, described: Job, now: float, first: int) -> float:
         infos = [self._info(first + number, stage) for number, stage in enumerate(described.stages)]
         ids = [info["Stage ID"] for info in infos]
-        fields = {"Job ID": job, "Submission Time": now, "Stage Infos": infos, "Stage IDs": ids, "Properties": {}}
-        self._event("SparkListenerJobStart", **fields)
+        fields = {"Job ID": job, "Submission Time": now, "Stage Infos": infos, "Stage IDs": ids}
+        self._event("SparkListenerJobStart", **fields, Properties={"spark.scheduler.pool": described.pool})
         for info, stage in zip(infos, described.stages, strict=True):
             self._event("SparkListenerStageSubmitted", **{"Stage Info": info, "Properties": {}})
             now = self._tasks(info["Stage ID"], stage, now)

@@ -30,6 +30,8 @@ SIZE = re.compile(r"(\d+)([kmgt]?)b?")
 UNITS = {"k": 10, "m": 20, "": 20, "g": 30, "t": 40}
 OUTCOMES = {"Success": Outcome.GOOD, "TaskKilled": Outcome.KILLED, "TaskCommitDenied": Outcome.KILLED}
 LONGEST_NAME = 120
+WARM_UP = "warm-up"
+"""The pool of what a platform computes by itself, so that people's first job is quick: no job of theirs."""
 NS = 1e-6
 """Milliseconds in a nanosecond."""
 
@@ -91,6 +93,7 @@ class Reader:
         self._open: set[int] = set()
         self._stages: dict[int, _Stage] = {}
         self._job_of: dict[int, int] = {}
+        self._nobodys: set[int] = set()
         self._operations: dict[str, Span] = {}
         self._running: set[str] = set()
         self._file_metrics: dict[int, str] = {}
@@ -226,6 +229,9 @@ class Reader:
             )
 
     def _job_start(self, event: Event) -> None:
+        if (event.get("Properties") or {}).get("spark.scheduler.pool") == WARM_UP:
+            self._nobodys.update(event["Stage IDs"])
+            return
         job, at = int(event["Job ID"]), float(event["Submission Time"])
         self._jobs[job] = Job(job, at, at)
         self._open.add(job)
@@ -242,6 +248,8 @@ class Reader:
 
     def _stage(self, event: Event) -> None:
         info = event["Stage Info"]
+        if info["Stage ID"] in self._nobodys:
+            return
         stage = self._stages.setdefault(int(info["Stage ID"]), _Stage())
         if not stage.name:
             stage.name = _label(info)
@@ -256,6 +264,8 @@ class Reader:
         self._stages[int(info["Stage ID"])].python += sum(told)
 
     def _task_end(self, event: Event) -> None:
+        if event["Stage ID"] in self._nobodys:
+            return
         info = event["Task Info"]
         finish = float(info["Finish Time"])
         self._last = max(self._last, finish)

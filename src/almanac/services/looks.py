@@ -17,8 +17,8 @@ from almanac.diagnosis.findings import Platform
 from almanac.services.asking import Asking, NoAnswerYet
 
 PATIENCE_S = 3.0
-REST = 10
-"""A log that grows is read again after so many times what reading it took: a long one never keeps a processor busy."""
+REST = 3
+"""A log that grows is read again after so many times what reading it took: even a long one takes a quarter of a core."""
 _MOST_KNOWN = 100
 
 

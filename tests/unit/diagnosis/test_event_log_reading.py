@@ -15,6 +15,7 @@ from almanac.diagnosis import codecs, files
 from almanac.diagnosis.reading import read
 from almanac.diagnosis.run import Column, Run
 from almanac.diagnosis.trouble import BadEventLog
+from almanac.spark.warm_up import POOL
 
 APP = App([Job([Stage(same(8)), Stage(same(4, shuffled=100), parents=(0,))])])
 
@@ -270,3 +271,12 @@ def test_a_log_that_spark_4_3_wrote_itself():
     assert len(run.asked) == 1
     assert 0 < run.wall < 10_000
     assert run.notes == ()
+
+
+def test_what_a_platform_computes_by_itself_is_nobodys_job(tmp_path):
+    mine = Job([Stage(same(8))])
+    alone = read(App([mine]).write(tmp_path / "app-1"))
+    beside = read(App([Job([Stage(same(3, run=90_000))], pool=POOL), mine]).write(tmp_path / "app-2"))
+    assert [len(stage.tasks) for stage in beside.stages] == [8]
+    assert len(beside.jobs) == 1
+    assert beside.wall == alone.wall
