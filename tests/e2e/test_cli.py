@@ -210,7 +210,7 @@ def test_book_wait_use_and_release(almanac):
     assert said.code == 0
     booking = said.out.split()[0]
     assert "being built" in said.err
-    assert "[5/5]" in said.err or "[4/5]" in said.err
+    assert re.search(r"\[\d/5\]", said.err)
     assert "Gaia [DR4]" in almanac("bookings").out
     assert "ready" in almanac("show", booking).out
     assert almanac("wait", booking).code == 0
