@@ -40,7 +40,8 @@ def fact(name: str, value: float | str) -> tuple[str, str]:
     """What a number of the evidence is called, and the number with the unit that its name ends with."""
     for ending, shown in (("_bytes_per_s", _rate), ("_share", _share), ("_bytes", size), ("_s", length)):
         if name.endswith(ending) and not isinstance(value, str):
-            return name.removesuffix(ending).replace("_", " "), shown(value)
+            named = name if ending == "_share" else name.removesuffix(ending)  # often beside the seconds of the same
+            return named.replace("_", " "), shown(value)
     return name.replace("_", " "), f"{value:,}" if isinstance(value, int) else str(value)
 
 

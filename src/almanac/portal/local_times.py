@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -10,6 +11,10 @@ from almanac.core.errors import BadRequest
 from almanac.core.local_time import settle, zone_named
 from almanac.services.requests import spoken
 
+_CLOCK = r"\d{2}:\d{2}(?::\d{2})?"
+_DATE = r"\d{4}-\d{2}-\d{2}"
+_UNIVERSAL = re.compile(rf"({_DATE}) ({_CLOCK})(?: to (?:({_DATE}) )?({_CLOCK}))? UTC")
+"""An instant or a window as services say it."""
 _MINUTE = timedelta(minutes=1)
 _HOUR = timedelta(hours=1)
 
@@ -47,6 +52,22 @@ class LocalTimes:
         """A window, such as ``today 10:00 to 12:00``; with the second day where it ends on another."""
         same = start.astimezone(self.zone).date() == end.astimezone(self.zone).date()
         return f"{self.moment(start)} to {self.clock(end) if same else self.moment(end)}"
+
+    def told(self, sentence: str) -> str:
+        """A service's sentence, whose instants are in UTC, on this clock."""
+        return _UNIVERSAL.sub(self._retold, sentence)
+
+    def _retold(self, said: re.Match[str]) -> str:
+        day, start, last_day, end = said.groups()
+        try:
+            began = datetime.fromisoformat(f"{day} {start}+00:00")
+            return (
+                self.span(began, datetime.fromisoformat(f"{last_day or day} {end}+00:00"))
+                if end
+                else self.moment(began)
+            )
+        except (ValueError, OverflowError):  # no instant: somebody's title, say
+            return said[0]
 
     def beside(self, zone: str) -> LocalTimes | None:
         """The clock of a place elsewhere; None where the same time is told there, or its zone isn't known."""

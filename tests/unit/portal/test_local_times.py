@@ -30,6 +30,22 @@ def test_a_moment_is_told_in_near_words(after, says):
     assert MADRID.moment(NOW + after) == says
 
 
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("Extended to 2027-03-28 02:30 UTC.", "Extended to tomorrow 04:30."),
+        ("No room from 2027-03-29 09:00 to 11:00 UTC.", "No room from Mon 29 Mar 11:00 to 13:00."),
+        ("From 2027-03-27 22:59:54 to 2027-03-28 01:00:10 UTC: 2 cores", "From today 23:59 to tomorrow 03:00: 2 cores"),
+        ("The offer expired at 09:52 UTC.", "The offer expired at 09:52 UTC."),
+        ("Run 2027-03-28 02:30", "Run 2027-03-28 02:30"),
+        ("Run 2027-99-99 99:99 UTC", "Run 2027-99-99 99:99 UTC"),
+        ("Run 9999-12-31 23:59 UTC", "Run 9999-12-31 23:59 UTC"),
+    ],
+)
+def test_a_services_sentence_is_told_on_this_clock(said, told):
+    assert MADRID.told(said) == told
+
+
 def test_a_span_names_the_second_day_only_where_it_is_another():
     assert MADRID.span(NOW - timedelta(hours=2), NOW) == "today 21:30 to 23:30"
     assert MADRID.span(NOW, NOW + timedelta(hours=1)) == "today 23:30 to tomorrow 00:30"
