@@ -1,6 +1,7 @@
 """Draw docs/pictures/portal-*.png: the portal of a fresh Almanac on a simulated site, as Chromium shows it.
 
-The notebook is that of the browser test which goes a newcomer's whole way, on this machine.
+The notebook is that of the browser test which goes a newcomer's whole way, on this machine; the diagnosis that of the one
+whose job is skewed.
 """
 
 from __future__ import annotations
@@ -60,6 +61,13 @@ def draw(terminal: Terminal) -> None:
         page.screenshot(path=TARGET / "portal-booking.png")
 
 
+SEEN = {
+    "test_portal_here": ("flow-notebook", "portal-notebook"),
+    "test_diagnosis_here": ("diagnosis", "portal-diagnosis"),
+}
+"""By browser test: which of the pictures that it takes, and what that is in the documentation."""
+
+
 def draw_capacity(terminal: Terminal) -> None:
     """The page of capacity, of a plan that follows seven weeks of working days, while another floor is tried."""
     told = terminal.ask("up", "--port", "0")
@@ -116,11 +124,12 @@ def working_days(file: Path) -> Path:
     return file
 
 
-def keep_notebook(directory: Path) -> None:
-    """The notebook after a newcomer has run its cells, as the test of that way sees it."""
-    command = [sys.executable, "-m", "pytest", "-q", "tests/e2e/portal/test_portal_here.py"]
+def keep_what_tests_see(directory: Path) -> None:
+    """The notebook after a newcomer has run its cells, and a diagnosis while its job runs: real ones, of browser tests."""
+    command = [sys.executable, "-m", "pytest", "-q", *(f"tests/e2e/portal/{name}.py" for name in SEEN)]
     subprocess.run(command, cwd=ROOT, env={**os.environ, "ALMANAC_TEST_PICTURES": str(directory)}, check=True)
-    shutil.copy(directory / "flow-notebook.png", TARGET / "portal-notebook.png")
+    for seen, picture in SEEN.values():
+        shutil.copy(directory / f"{seen}.png", TARGET / f"{picture}.png")
 
 
 def main() -> None:
@@ -141,7 +150,7 @@ def main() -> None:
                 drawn(terminal)
             finally:
                 terminal("down", "--release")
-        keep_notebook(Path(directory))
+        keep_what_tests_see(Path(directory))
 
 
 if __name__ == "__main__":
