@@ -260,6 +260,8 @@ class Reader:
         """The time in Python is told by accumulables only, which for a whole stage are few."""
         self._stage(event)
         info = event["Stage Info"]
+        if info["Stage ID"] in self._nobodys:
+            return
         told = (float(one["Value"]) for one in info.get("Accumulables", ()) if one.get("Name") == IN_PYTHON)
         self._stages[int(info["Stage ID"])].python += sum(told)
 

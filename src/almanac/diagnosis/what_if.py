@@ -12,7 +12,7 @@ import numpy as np
 
 from almanac.diagnosis.findings import Platform
 from almanac.diagnosis.replay import Workload, replay
-from almanac.diagnosis.run import Column, Numbers, Run
+from almanac.diagnosis.run import Column, Numbers, Run, Stage
 
 SIZES = (0.5, 2.0, 4.0)
 SHARED_CORE = 0.5
@@ -73,6 +73,13 @@ def _shared(run: Run, times: float) -> dict[int, Numbers]:
     found = {}
     for stage in run.stages:
         tasks = stage.tasks
-        waits = tasks.residual + tasks.column(Column.FETCH) + tasks.column(Column.WRITE)
+        waits = _shared_residual(stage) + tasks.column(Column.FETCH) + tasks.column(Column.WRITE)
         found[stage.id] = np.asarray(tasks.durations + (times - 1) * np.minimum(waits, tasks.durations))
     return found
+
+
+def _shared_residual(stage: Stage) -> Numbers:
+    """What tasks wait for others than processors, in ms: Python computes on processors of its own, so its share is taken away."""
+    residual = stage.tasks.residual
+    whole = float(residual.sum())
+    return residual * max(0.0, 1 - stage.python / whole) if whole else residual

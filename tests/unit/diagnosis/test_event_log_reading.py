@@ -280,3 +280,4 @@ def test_what_a_platform_computes_by_itself_is_nobodys_job(tmp_path):
     assert [len(stage.tasks) for stage in beside.stages] == [8]
     assert len(beside.jobs) == 1
     assert beside.wall == alone.wall
+    assert beside.notes == alone.notes

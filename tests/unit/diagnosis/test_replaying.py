@@ -48,6 +48,13 @@ def test_other_sizes_are_a_range_that_widens_with_what_waits(run_of):
     assert half.least_s == pytest.approx(160, rel=0.01)
 
 
+def test_time_in_python_is_computation_and_shared_with_nobody(run_of):
+    waiting, python = (diagnose(run_of(App([Job([Stage(same(64, cpu=0.1), python=ms)])]))) for ms in (0, 550_000))
+    twice = [next(e for e in found.what_if if e.times == 2) for found in (waiting, python)]
+    assert twice[0].least_s == twice[1].least_s
+    assert twice[1].most_s < twice[0].most_s
+
+
 def test_a_skewed_run_gains_nothing_from_more_slots(run_of):
     found = diagnose(run_of(App([Job([Stage(with_one(same(16), run=200_000))])])))
     assert all(estimate.least_s == pytest.approx(200, rel=0.01) for estimate in found.what_if)
