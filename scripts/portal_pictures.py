@@ -1,7 +1,7 @@
-"""Draw docs/pictures/portal-*.png: the portal of a fresh Almanac on a simulated site, as Chromium shows it.
+"""Draw docs/pictures/portal-*.png, as Chromium shows the portal.
 
-The notebook is that of the browser test which goes a newcomer's whole way, on this machine; the diagnosis that of the one
-whose job is skewed.
+A newcomer's way and the diagnosis are what browser tests on this machine see; capacity and series, which want a history and
+many hosts, are those of a fresh Almanac on a simulated site.
 """
 
 from __future__ import annotations
@@ -26,46 +26,17 @@ from tests.support.terminal import SIMULATED, Terminal  # noqa: E402
 
 TARGET = ROOT / "docs" / "pictures"
 SCREEN = {"width": 1100, "height": 900}
-
-
-def draw(terminal: Terminal) -> None:
-    """The home page while something is being built, a week of the calendar, and a booking that is ready."""
-    told = terminal.ask("up", "--port", "0")
-    terminal.ask("book", "spark-small", "--for", "2h", "--title", "Cepheids in M31", "--wait")
-    week = datetime.now(UTC) + timedelta(days=14 - datetime.now(UTC).weekday())
-    for day, hour, profile in (
-        (0, 10, "spark-class"),
-        (2, 10, "spark-class"),
-        (3, 9, "spark-medium"),
-        (3, 14, "notebook"),
-    ):
-        at = (week + timedelta(days=day)).replace(hour=hour, minute=0, second=0, microsecond=0)
-        terminal.ask("book", profile, "--at", at.isoformat(), "--for", "3h", "--title", "Variability")
-    with chromium() as browser, visiting(browser, told["entrance"], viewport=SCREEN, device_scale_factor=1.5) as page:
-        sign_in_by_link(page, told["browser_link"])
-        page.get_by_role("article", name="notebook").get_by_role("button", name="Start").click()
-        page.wait_for_url("**/bookings/b-*")
-        expect(page.get_by_role("status")).to_contain_text("Yours until")
-        page.goto("/")
-        page.screenshot(path=TARGET / "portal-home.png")
-        page.goto(f"/calendar?profile=spark-medium&lasts_s=7200&day={week:%Y-%m-%d}")
-        expect(page.locator("#calendar .ec-day").first).to_be_visible()
-        page.screenshot(path=TARGET / "portal-calendar.png")
-        page.goto("/")
-        page.get_by_role("link", name="Cepheids in M31").click()
-        page.get_by_role("link", name="Open the notebook").wait_for()
-        # Even a token that is worth nothing any more doesn't belong into a picture.
-        page.get_by_label("Spark Connect").evaluate(
-            "one => { one.value = one.value.replace(/token=[^;]*/, 'token=...') }"
-        )
-        page.screenshot(path=TARGET / "portal-booking.png")
-
-
 SEEN = {
-    "test_portal_here": ("flow-notebook", "portal-notebook"),
-    "test_diagnosis_here": ("diagnosis", "portal-diagnosis"),
+    "test_portal_here": {
+        "flow-home": "portal-home",
+        "flow-drag": "portal-calendar",
+        "flow-booking": "portal-booking",
+        "flow-notebook": "portal-notebook",
+        "flow-receipt": "portal-receipt",
+    },
+    "test_diagnosis_here": {"diagnosis": "portal-diagnosis"},
 }
-"""By browser test: which of the pictures that it takes, and what that is in the documentation."""
+"""By browser test: which of the pictures that it takes are in the documentation, and as what."""
 
 
 def draw_capacity(terminal: Terminal) -> None:
@@ -125,11 +96,12 @@ def working_days(file: Path) -> Path:
 
 
 def keep_what_tests_see(directory: Path) -> None:
-    """The notebook after a newcomer has run its cells, and a diagnosis while its job runs: real ones, of browser tests."""
+    """A newcomer's whole way, and a diagnosis while its job runs: real ones, of browser tests on this machine."""
     command = [sys.executable, "-m", "pytest", "-q", *(f"tests/e2e/portal/{name}.py" for name in SEEN)]
     subprocess.run(command, cwd=ROOT, env={**os.environ, "ALMANAC_TEST_PICTURES": str(directory)}, check=True)
-    for seen, picture in SEEN.values():
-        shutil.copy(directory / f"{seen}.png", TARGET / f"{picture}.png")
+    for pictures in SEEN.values():
+        for seen, picture in pictures.items():
+            shutil.copy(directory / f"{seen}.png", TARGET / f"{picture}.png")
 
 
 def main() -> None:
@@ -140,7 +112,6 @@ def main() -> None:
         small = SIMULATED | {"ALMANAC_SIMULATED__NAME": "observatory"}
         large = small | {"ALMANAC_SIMULATED__HOSTS": "8", "ALMANAC_PLANNING__ENABLED": "true"}
         for name, settings, drawn in (
-            ("small", small, draw),
             ("large", large, draw_capacity),
             ("term", small, draw_series),
         ):

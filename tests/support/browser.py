@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 AXE = ROOT / ".almanac" / "browser" / "node_modules" / "axe-core" / "axe.min.js"
@@ -61,10 +61,17 @@ def sign_in_by_link(page: Page, link: str, called: str = "Ada Lovelace") -> None
     page.wait_for_url("**/")
 
 
-def seen(page: Page, name: str) -> None:
-    """Keep a picture of the page, where somebody asked for pictures."""
+def seen(page: Page, name: str, *, whole: bool = True, secrets: Sequence[Locator] = ()) -> None:
+    """Keep a picture of the page, where somebody asked for pictures.
+
+    Args:
+        page: what is seen.
+        name: of the file.
+        whole: all of it; else only what fits into the window, without touching what somebody does there just now.
+        secrets: what doesn't belong into a picture, not even when it is worth nothing any more.
+    """
     if PICTURES:
-        page.screenshot(path=Path(PICTURES) / f"{name}.png", full_page=True)
+        page.screenshot(path=Path(PICTURES) / f"{name}.png", full_page=whole, mask=secrets, mask_color="#9aa5b1")
 
 
 def barriers(page: Page) -> list[str]:

@@ -31,7 +31,8 @@ def page(browser: Browser, tmp_path: Path) -> Iterator[Page]:
     east = 11 - datetime.now(UTC).hour
     try:
         told = terminal.ask("up", "--port", "0")
-        with visiting(browser, told["entrance"], timezone_id=f"Etc/GMT{-east:+d}") as page:
+        zone = f"Etc/GMT{-east:+d}"
+        with visiting(browser, told["entrance"], timezone_id=zone, device_scale_factor=1.5) as page:
             page.context.set_default_timeout(PATIENT_MS)
             sign_in_by_link(page, told["browser_link"])
             yield page
@@ -46,8 +47,13 @@ def test_a_newcomer_drags_a_platform_draws_the_sky_and_gives_it_back(page: Page)
     expect(page.get_by_role("status")).to_contain_text("Yours until", timeout=PATIENT_MS)
     assert page.evaluate("performance.getEntriesByType('navigation')[0].type") == "navigate"  # nobody loaded it again
     ready = page.url
+    expect(page.get_by_role("link", name="Open the notebook")).to_be_visible()
+    seen(page, "flow-booking", whole=False, secrets=[page.get_by_label("Spark Connect")])
     draw_the_sky(page)
     see_what_it_does(page)
+    page.goto("/")
+    expect(page.get_by_role("article", name="spark-small").first).to_contain_text("Yours until")
+    seen(page, "flow-home", whole=False)
     page.goto(ready)
     extend(page)
     release(page)
@@ -68,7 +74,7 @@ def choose_by_dragging(page: Page) -> None:
     page.mouse.down()
     page.mouse.move(x, y + HOUR_PX, steps=4)
     page.mouse.move(x, y + 2 * HOUR_PX, steps=4)
-    seen(page, "flow-drag")
+    seen(page, "flow-drag", whole=False)
     page.mouse.up()
     page.wait_for_url("**/book?*")
     expect(page.get_by_role("status")).to_contain_text("This fits at local")

@@ -4,6 +4,7 @@
 (() => {
   const EVERY_MS = 3000;
   const HEIGHT = 150;
+  const LETTER_PX = 7;
   const COLOURS = 8;
   const panels = document.getElementById("panels");
   if (!panels) return;
@@ -11,6 +12,8 @@
   const style = getComputedStyle(document.body);
   const colour = (index) => getComputedStyle(document.querySelector(`.line-${index % COLOURS}`) ?? panels).backgroundColor;
   const said = ({ factor, digits, suffix }, value) => `${Number((value * factor).toFixed(digits))}${suffix}`;
+  const once = (texts) => texts.map((text, index) => (text === texts[index - 1] ? "" : text));
+  const wide = (_, texts) => 16 + LETTER_PX * Math.max(4, ...(texts ?? []).map((text) => text.length));
   const inZone = (seconds) => uPlot.tzDate(new Date(seconds * 1000), panels.dataset.zone);
 
   const charts = new Map();
@@ -32,7 +35,7 @@
         scales: { x: { range: () => [window.start, window.end] }, y: { range } },
         axes: [
           { ...axis, values: (_, splits) => splits.map((at) => inZone(at).toTimeString().slice(0, 5)) },
-          { ...axis, size: 70, values: (_, splits) => splits.map((value) => said(window.scale, value)) },
+          { ...axis, size: wide, values: (_, splits) => once(splits.map((value) => said(window.scale, value))) },
         ],
         series: [{}, ...panel.names.map((name, index) => ({ label: name, stroke: colour(index), width: 2, spanGaps: false }))],
       },
