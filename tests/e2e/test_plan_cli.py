@@ -41,6 +41,17 @@ def test_an_old_trace_is_learnt_from_and_the_plan_is_drawn(almanac, trace):
     assert almanac.ask("plan")["dials"]["floor"] == {}
 
 
+def test_what_is_imported_is_planned_for_within_seconds(almanac):
+    for _ in range(600):  # the operator waits for no hour to be over
+        plans = almanac.ask("plan")["plans"]
+        if plans:
+            break
+        time.sleep(0.1)
+    assert plans[0]["profile"] == "notebook"
+    assert "weeks of history" in plans[0]["basis"]
+    assert max(plans[0]["coming"]["held"]) >= 2
+
+
 def test_a_floor_that_is_turned_up_is_held(almanac):
     assert "notebook 1" in almanac("admin", "dials", "--floor", "notebook=1").out
     for _ in range(400):  # the plan is made within seconds, and carried out by the next tick

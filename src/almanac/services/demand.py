@@ -19,12 +19,13 @@ from almanac.core.errors import BadRequest
 from almanac.core.unmet import Got, Want, left_wanting
 from almanac.core.windows import Window
 from almanac.forecasting.forecast import MEMORY
+from almanac.forecasting.profiles import WEEK
 from almanac.forecasting.series import HOUR, Series
 from almanac.services.caller import Caller
 from almanac.services.catalogue import Catalogue
 from almanac.services.names import checked_name
 from almanac.storage.database import Database
-from almanac.storage.rows import DemandSpanRow, PeakRow
+from almanac.storage.rows import DemandSpanRow, EventRow, PeakRow
 from almanac.storage.unit import Unit
 
 log = logging.getLogger(__name__)
@@ -125,6 +126,7 @@ class DemandHistory:
         some = next(iter(demand.values()))
         span = DemandSpanRow(source, profile, some.start, some.end, now)
         known = np.logical_and.reduce([series.known for series in demand.values()])
+        told = f"Demand of {profile} was imported as {source}: {len(some) / WEEK:.1f} weeks."
         with self._database.write() as unit:
             unit.demand.forget(source)
             for kind, series in demand.items():
@@ -132,6 +134,7 @@ class DemandHistory:
             for gap in _unknown(some.start, known):
                 unit.demand.add_gap(source, gap)
             unit.demand.set_span(span)
+            unit.events.append(EventRow(now, "demand", caller.person, told))
         return span
 
     def take(
@@ -170,7 +173,12 @@ class DemandHistory:
         with self._database.read() as unit:
             return list(unit.demand.spans().values())
 
-    def forget(self, caller: Caller, source: str) -> None:
+    def imports(self) -> tuple[DemandSpanRow, ...]:
+        """The traces that count beside Almanac's own demand: others once one is imported, imported again, or forgotten."""
+        with self._database.read() as unit:
+            return tuple(span for span in unit.demand.spans().values() if span.source != OWN)
+
+    def forget(self, caller: Caller, source: str, now: datetime) -> None:
         """Let go of an imported trace; not knowing it is fine.
 
         Raises:
@@ -181,7 +189,9 @@ class DemandHistory:
         if source == OWN:
             raise BadRequest("Almanac's own demand is kept.", hint="Name an imported trace.")
         with self._database.write() as unit:
-            unit.demand.forget(source)
+            if source in unit.demand.spans():
+                unit.demand.forget(source)
+                unit.events.append(EventRow(now, "demand", caller.person, f"Demand from {source} was forgotten."))
 
     # --- reading it ---
 

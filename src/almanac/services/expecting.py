@@ -17,6 +17,7 @@ from almanac.forecasting.score import Score, score
 from almanac.forecasting.series import HOUR, Series
 from almanac.services.demand import DemandHistory
 from almanac.services.dials import Dials
+from almanac.storage.rows import DemandSpanRow
 
 log = logging.getLogger(__name__)
 
@@ -81,8 +82,9 @@ class Expecting:
         levels = tuple(sorted({*LEVELS, dials.quantile}))
         start = floor_hour(now)
         try:
+            imports = self._history.imports()  # before their hours: who imports in between has a forecast made anew
             known = self._history.peaks(profile, Kind.WALK_IN, now)
-            kept = self._current(profile, known, levels, dials, start)
+            kept = self._current(profile, known, levels, dials, imports, start)
             if keep:
                 self._kept[profile] = kept
             return Expected(start, levels, _moved(kept.made, known, start), kept.made.basis, score=kept.score)
@@ -92,8 +94,16 @@ class Expecting:
             basis = f"The forecast failed ({reason.rstrip('.')}): only bookings and the floor count."
             return Expected(start, levels, np.zeros((AHEAD, len(levels))), basis, failed=True)
 
-    def _current(self, profile: str, known: Series, levels: tuple[float, ...], dials: Dials, start: datetime) -> _Kept:
-        key = (known.start, levels, dials.zone, tuple(dials.terms))
+    def _current(
+        self,
+        profile: str,
+        known: Series,
+        levels: tuple[float, ...],
+        dials: Dials,
+        imports: tuple[DemandSpanRow, ...],
+        start: datetime,
+    ) -> _Kept:
+        key = (known.start, levels, dials.zone, tuple(dials.terms), imports)
         kept = self._kept.get(profile)
         if kept is not None and kept.key == key and timedelta(0) <= start - kept.made.start < _REFRESH:
             return kept

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -34,7 +34,7 @@ from almanac.services.leads import Leads
 from almanac.services.savings import Savings
 from almanac.services.standing import Terms, standing
 from almanac.storage.database import Database
-from almanac.storage.rows import PlanHourRow, PlanRow
+from almanac.storage.rows import DemandSpanRow, PlanHourRow, PlanRow
 from almanac.storage.unit import Unit
 
 log = logging.getLogger(__name__)
@@ -152,31 +152,32 @@ class Planning:
         self._savings = savings
         self._dials = dials
         self._made_at: datetime | None = None
-        self._made_by: Dials | None = None
+        self._made_by: tuple[Dials, tuple[DemandSpanRow, ...]] | None = None
         self._seen = -1
 
     def look(self, now: datetime) -> bool:
-        """Make the plans anew if it is time: a new hour has begun, bookings have changed since, or dials were turned.
+        """Make the plans anew if it is time: a new hour has begun, or bookings, dials or imported demand have changed.
 
         Returns:
             Whether plans were made.
         """
-        newest, dials = self._newest_event(), self._dials()
+        newest, told = self._newest_event(), (self._dials(), self._history.imports())
         made_at = self._made_at
-        if made_at is not None and timedelta(0) <= now - made_at and dials == self._made_by:
+        if made_at is not None and timedelta(0) <= now - made_at and told == self._made_by:
             same = newest == self._seen and floor_hour(made_at) == floor_hour(now)
             if same or now - made_at < COALESCED:
                 return False
         self.make(now)
-        self._made_at, self._made_by, self._seen = now, dials, newest
+        self._made_at, self._made_by, self._seen = now, told, newest
         return True
 
     def make(self, now: datetime) -> list[Outcome]:
-        """Make the plan of every profile that somebody may want, and write it down."""
-        snapshot = self._read(now)
-        made = self._all(self._dials(), snapshot, now, keep=True)
+        """Make the plan of every profile that somebody may want, and write it down; others have none any more."""
+        snapshot, dials = self._read(now), self._dials()
+        made = self._all(dials, snapshot, now, keep=True)
         for outcome in made:
             self._write(outcome, snapshot, now)
+        self._forget_others({profile.name for profile in self._wanted(snapshot, dials)})
         return made
 
     def what_if(self, dials: Dials, now: datetime) -> list[Outcome]:
@@ -263,6 +264,13 @@ class Planning:
             fresh = [p for p in unit.plans.places(outcome.profile) if p.bought and p.window.end > now]
             if {place.id for place in fresh} == {place.id for place in before}:
                 unit.plans.put(row, outcome.places)
+
+    def _forget_others(self, wanted: Collection[str]) -> None:
+        with self._database.read() as unit:
+            over = any(plan.profile not in wanted for plan in unit.plans.all())
+        if over:
+            with self._database.write() as unit:
+                unit.plans.keep_only(wanted)
 
 
 def _demand(expected: Expected, profile: str, dials: Dials) -> Ints:

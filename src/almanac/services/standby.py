@@ -45,6 +45,7 @@ class _Watch:
     changes: deque[int] = field(default_factory=lambda: deque([0] * (_STEADY - 1), maxlen=_STEADY - 1))
     usual: Forecast | None = None
     forecast_at: datetime | None = None
+    forecast_by: tuple[object, ...] = ()
 
 
 class Standby:
@@ -121,9 +122,11 @@ class Standby:
         hour = floor_hour(now)
         try:
             usual, made_at = watch.usual, watch.forecast_at
-            if usual is None or made_at is None or not timedelta(0) <= hour - made_at < DAY * HOUR:
+            told = (dials.zone, tuple(dials.terms), self._history.imports())
+            old = made_at is None or told != watch.forecast_by or not timedelta(0) <= hour - made_at < DAY * HOUR
+            if usual is None or old:
                 usual = watch.usual = self._forecast(profile.name, dials, now)
-                watch.forecast_at = hour
+                watch.forecast_at, watch.forecast_by = hour, told
             expected = float(usual.at(0.5)[(hour - usual.start) // HOUR])
         except Exception:  # whatever breaks in a forecast, clusters stand ready for those who come
             log.exception("the forecast of arrivals for %s failed", profile.name)

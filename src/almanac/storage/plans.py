@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -56,6 +56,11 @@ class Plans(Repository):
         """Let no plan be in force: what was bought by one is given back."""
         for table in (places, plans):
             self._connection.execute(delete(table))
+
+    def keep_only(self, profiles: Collection[str]) -> None:
+        """Let the plans of all other profiles be no longer in force."""
+        for table in (places, plans):
+            self._connection.execute(delete(table).where(table.c.profile.not_in(profiles)))
 
     def mark_bought(self, place_id: str) -> bool:
         """Note that a place was asked for. Returns whether the plan still wants it."""

@@ -187,7 +187,7 @@ def test_a_trace_is_replaced_by_its_name_and_let_go_of(rig, history) -> None:
     for value in (2.0, 7.0):
         history.put(OPERATOR, "old", "spark", {Kind.WALK_IN: series(1, value, T0 - HOUR)}, rig.clock())
     assert history.peaks("spark", Kind.WALK_IN, rig.clock()).values.tolist() == [7]
-    history.forget(OPERATOR, "old")
+    history.forget(OPERATOR, "old", rig.clock())
     assert len(history.peaks("spark", Kind.WALK_IN, rig.clock())) == 0
 
 
@@ -211,6 +211,6 @@ def test_imports_that_make_no_sense_are_refused(rig, history) -> None:
     with pytest.raises(BadRequest, match="same ones"):
         history.put(OPERATOR, "old", "spark", good | {Kind.BOOKED: series(3)}, rig.clock())
     with pytest.raises(BadRequest, match="is kept"):
-        history.forget(OPERATOR, "almanac")
+        history.forget(OPERATOR, "almanac", rig.clock())
     with pytest.raises(Forbidden):
-        history.forget(ADA, "old")
+        history.forget(ADA, "old", rig.clock())

@@ -7,12 +7,14 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
-from tests.support.rig import ADA, MINUTE, T0, Rig
+from tests.support.rig import ADA, MINUTE, SECOND, T0, Rig
 
 from almanac.core.demand_hours import Kind
 from almanac.core.errors import BadRequest, UnknownProfile
 from almanac.core.plan import Plan, Problem
+from almanac.core.windows import Window
 from almanac.forecasting.series import HOUR, Series
+from almanac.forecasting.terms import Term
 from almanac.loop import Foresight
 from almanac.planning.solver import Unsolved
 from almanac.services.caller import Caller
@@ -189,6 +191,55 @@ def test_plans_are_made_each_hour_and_together_for_bookings_that_change(rig, his
     assert looked(MINUTE / 4)
     assert not looked(MINUTE)
     assert looked(HOUR)
+
+
+def test_imported_demand_and_terms_are_planned_for_at_once(rig, history) -> None:
+    history.record(rig.clock())
+    dials = Dials()
+    service = Planning(
+        rig.app.database, rig.app.catalogue, Leads(rig.app.database, rig.app.catalogue), history, lambda: dials
+    )
+
+    def most(*, anew: bool = True) -> int:
+        rig.clock.advance(SECOND)
+        assert service.look(rig.clock()) is anew
+        return max((max(plan.facts["demand"]) for plan in rows(rig)[0]), default=0)
+
+    assert most() == 0
+    lunches(rig, history, people=2.0)
+    few = most()
+    assert most(anew=False) == few >= 2
+    lunches(rig, history, people=6.0)  # the same hours, told again
+    many = most()
+    assert many > few
+    dials = Dials(terms=(Term(Window.lasting(T0, 2 * WEEKS * 168 * HOUR), "holiday", 0.1),))
+    assert most() < few
+    dials = Dials()
+    assert most() == many
+    history.forget(OPERATOR, "lunches", rig.clock())
+    assert most() == 0
+
+
+def test_what_nobody_wants_any_more_has_no_plan(rig, history) -> None:
+    lunches(rig, history)
+    service = planning(rig, history)
+    service.make(rig.clock())
+    history.forget(OPERATOR, "lunches", rig.clock())
+    service.make(rig.clock())
+    service.make(rig.clock())
+    assert rows(rig) == ([], [])
+
+
+def test_who_imported_demand_and_forgot_it_is_written_down(rig, history) -> None:
+    lunches(rig, history)
+    for _ in range(2):
+        history.forget(OPERATOR, "lunches", rig.clock())
+    with rig.app.database.read() as unit:
+        told = [(event.actor, event.message) for event in unit.events.since(0) if event.kind == "demand"]
+    assert told == [
+        ("op", "Demand of spark was imported as lunches: 6.0 weeks."),
+        ("op", "Demand from lunches was forgotten."),
+    ]
 
 
 def test_the_hour_before_moves_a_forecast_that_serves_for_a_day(rig, history) -> None:

@@ -15,6 +15,7 @@ from almanac.core.resources import Holder
 from almanac.core.windows import Window
 from almanac.factory import Almanac
 from almanac.forecasting.series import HOUR, Series
+from almanac.forecasting.terms import Term
 from almanac.services.caller import Caller
 from almanac.services.dials import Dials
 from almanac.services.requests import BookingRequest
@@ -80,6 +81,21 @@ def test_they_go_when_nobody_will_come_and_come_back(rig) -> None:
     rig.clock.advance(6 * HOUR)
     run(rig, app, 10)
     assert len(standing(app)) == 1 < by_day
+    app.database.close()
+
+
+def test_what_is_imported_and_told_of_the_calendar_counts_at_once(rig) -> None:
+    app = rig.another(Rules(plan=Dials()))
+    run(rig, app, 6)
+    assert len(standing(app)) == 1
+    mornings(rig, 120)
+    run(rig, app, 6)
+    by_day = len(standing(app))
+    assert by_day > 2
+    closed = Term(Window.lasting(T0 - HOUR, 10 * HOUR), "closed", 0.01)
+    app.plan_desk.turn(OPERATOR, rig.clock(), terms=(closed,))
+    run(rig, app, 10)
+    assert len(standing(app)) < by_day
     app.database.close()
 
 

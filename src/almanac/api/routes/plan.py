@@ -66,12 +66,12 @@ def put_demand(source: Source, body: m.DemandBody, app: App, caller: Who, now: N
 
 
 @router.delete("/demand/{source}", status_code=204, summary="Forget imported demand", responses=documented(422))
-def forget_demand(source: Source, app: App, caller: Who) -> None:
+def forget_demand(source: Source, app: App, caller: Who, now: Now) -> None:
     """Let go of an imported trace; one that isn't there is fine. For operators.
 
     Example: `curl -X DELETE -H "Authorization: Bearer $ALMANAC_TOKEN" $ALMANAC_URL/api/v1/demand/last-year`
     """
-    app.history.forget(caller, source)
+    app.history.forget(caller, source, now)
 
 
 def _plans(view: PlansView) -> m.Plans:
