@@ -3,6 +3,8 @@ PYTHON ?= python3
 RUN := .venv/bin/python
 export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 export ALMANAC_CACHE := $(CURDIR)/.almanac/cache
+# Bytecode is kept, whatever a container says: without it each of hundreds of processes compiles all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
 UV := .venv/bin/uv
 LOCKED := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
 

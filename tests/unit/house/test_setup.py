@@ -51,7 +51,16 @@ def finish(setup: ModuleType, goal: str) -> None:
 
 
 def test_everything_is_to_be_done_once(setup: ModuleType) -> None:
-    assert names(setup, "demo") == ["debian", "environment", "packages", "java", "project", "archive", "browser"]
+    assert names(setup, "demo") == [
+        "debian",
+        "environment",
+        "packages",
+        "bytecode",
+        "java",
+        "project",
+        "archive",
+        "browser",
+    ]
     finish(setup, "demo")
     assert names(setup, "demo") == []
 
@@ -65,13 +74,13 @@ def test_a_new_lock_redoes_what_hangs_on_it(setup: ModuleType, tmp_path: Path, m
     finish(setup, "demo")
     (tmp_path / "lock.txt").write_text("numpy==9")
     monkeypatch.setattr(setup, "LOCK", tmp_path / "lock.txt")
-    assert names(setup, "demo") == ["packages", "java", "project", "archive"]
+    assert names(setup, "demo") == ["packages", "bytecode", "java", "project", "archive"]
 
 
 def test_a_removed_environment_is_made_again(setup: ModuleType) -> None:
     finish(setup, "demo")
     setup.PYTHON.unlink()
-    assert names(setup, "demo") == ["environment", "packages", "java", "project", "archive"]
+    assert names(setup, "demo") == ["environment", "packages", "bytecode", "java", "project", "archive"]
 
 
 def test_removed_browser_libraries_are_fetched_again(setup: ModuleType) -> None:
