@@ -22,7 +22,6 @@ from typing import Any
 import requests
 from openstack.config import OpenStackConfig
 from openstack.connection import Connection
-from openstack.exceptions import NotFoundException
 from scripts.cloud import contents, lifecycle, processes, services
 from scripts.cloud.api import login
 from scripts.cloud.configuration import TOKENS_KNOWN_FOR_S
@@ -149,7 +148,7 @@ class Cloud:
         return Leftovers(
             leases=len(self._leases(project)),
             servers=len(list(admin.compute.servers(all_projects=True, **mine))),
-            flavors=sum(self._may_use(project, flavor.id) for flavor in admin.compute.flavors(is_public=False)),
+            flavors=sum(not flavor.is_public for flavor in project.connection.compute.flavors()),
             aggregates=sum(project.id in json.dumps(group.metadata) for group in hosts_of_others),
             ports=sum(not port.device_owner.startswith("network:") for port in admin.network.ports(**mine)),
             floating_addresses=len(list(admin.network.ips(**mine))),
@@ -169,13 +168,6 @@ class Cloud:
             network.delete_port(port)
         for found in network.networks(**mine):
             network.delete_network(found)
-
-    def _may_use(self, project: Project, flavor: str) -> bool:
-        try:
-            access = self.admin.compute.get_flavor_access(flavor)
-        except NotFoundException:  # another test's, gone since they were listed
-            return False
-        return any(entry["tenant_id"] == project.id for entry in access)
 
     def _leases(self, project: Project) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self._reservations(project, "GET", "/leases").json()["leases"]

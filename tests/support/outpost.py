@@ -75,7 +75,7 @@ class Outpost:
         while not (answer := found()):
             assert time.monotonic() < deadline, f"{what}: {self.sky.tenant.leases()} {self.sky.tenant.servers()}"
             self.app.reconciler.tick()
-            time.sleep(0.5)
+            time.sleep(1.0)
         return answer
 
     def becomes(self, booking: str, status: BookingStatus) -> BookingView:

@@ -63,6 +63,18 @@ def runs_in_the_end(sky):
         time.sleep(1)
 
 
+def until_told(sky, words):
+    """Start it as the loop does until it is said why it can't be."""
+    deadline, told = time.monotonic() + 300, ""
+    while words not in told:
+        assert time.monotonic() < deadline, told
+        try:
+            list(sky.site.start(sky.spec()))
+        except Temporary as trouble:
+            told = trouble.reason
+        time.sleep(1)
+
+
 def usable(sky):
     """What our leases hold, by flavor."""
     found = [one for one in sky.site._ground.leases._blazar.leases(sky.clock()) if one.usable]
@@ -89,6 +101,19 @@ def test_the_message_broker_is_restarted_between_lease_and_start(sky, running):
     until(lambda: active(sky), "never active")
     again(lambda: list(sky.site.start(sky.spec())))
     runs_in_the_end(sky)
+
+
+def test_a_reservation_that_novas_scheduler_never_heard_of_is_exchanged(sky, running, tenant):
+    again(lambda: list(sky.site.hold(sky.order())))
+    [unheard] = tenant.leases()
+    with running.frozen("nova-scheduler"):
+        running.restart("rabbitmq")
+        until(lambda: active(sky), "never active")
+    until_told(sky, "Nova found no place for head and worker-1 in what Blazar had reserved")
+    again(lambda: list(sky.site.start(sky.spec())))
+    runs_in_the_end(sky)
+    [lease] = tenant.leases()
+    assert lease["id"] != unheard["id"]
 
 
 def test_novas_scheduler_is_away_while_machines_are_asked_for(sky, running):

@@ -23,6 +23,8 @@ _LEAVE_S = 5.0
 _LOOK_S = 0.5
 _LONGEST_PAUSE = timedelta(minutes=1)
 _FORGIVEN_AFTER = timedelta(minutes=10)
+_REFUSED_TWICE = 1
+"""Replaced so often before, a machine that is refused once more wants another place."""
 
 Reservations = Mapping[str, list[tuple[str, int]]] | None
 """Flavor's label -> reservations and how many nodes each holds; None where nothing is reserved."""
@@ -163,7 +165,28 @@ def _clear(ground: Ground, spec: ClusterSpec, wanted: Record, standing: list[Mac
     for machine in leaving:
         ground.machines.delete(machine)
     gone(ground, leaving)
-    return wanted, [one for one in standing if one not in leaving]
+    left = [one for one in standing if one not in leaving]
+    if count >= _REFUSED_TWICE:
+        _exchange(ground, spec, leaving, left)
+    return wanted, left
+
+
+def _exchange(ground: Ground, spec: ClusterSpec, refused: list[Machine], standing: list[Machine]) -> None:
+    """Lease again what Nova has found no place in, though Blazar says that it is there, and in which nothing stands.
+
+    Nova's scheduler hears of a reservation's hosts once, in a message that isn't sent again when the broker loses it.
+
+    Raises:
+        Temporary: it is done, and the new lease begins in a moment.
+    """
+    useless = {one.reservation for one in refused if one.refused} - {one.reservation for one in standing} - {""}
+    flavors = [node.flavor for node in spec.nodes]
+    if [one for one in sorted(useless) if ground.leases.exchange(spec.lease, flavors, one)]:
+        nodes = " and ".join(sorted(one.node for one in refused if one.reservation in useless))
+        raise Temporary(
+            f"Nova found no place for {nodes} in what Blazar had reserved; another lease takes its place.",
+            timedelta(seconds=1),
+        )
 
 
 def _direct(

@@ -22,6 +22,9 @@ from almanac.sites.openstack.settings import LeaseKind
 
 log = logging.getLogger(__name__)
 
+_TRIES = 5
+"""What was given back for nothing is asked for so many times within a call, which takes some seconds."""
+
 
 def end(blazar: Blazar, leases: Sequence[BlazarLease]) -> None:
     """End leases; what Blazar's manager began to change and won't delete any more is left to its operator.
@@ -104,11 +107,30 @@ class Group:
             try:
                 self._make(window, amount)
             except SiteError:
-                for part in parts:
-                    self._create(part.window, part.amount)
+                self._restore(parts)
                 raise
         else:
             end(self._blazar, parts)
+
+    def _restore(self, parts: Sequence[BlazarLease]) -> None:
+        """Make again at once what was given back, before somebody else takes its room: a tick from now may be too late.
+
+        An error doesn't mean that nothing was made, so each is looked for before it is asked for again.
+        """
+        known = {part.id for part in parts}
+        for part in parts:
+            for attempt in stamina.retry_context(on=Temporary, attempts=_TRIES, wait_max=2.0):
+                with attempt:
+                    made = self._found(part, known) or self._create(part.window, part.amount)
+                    known.add(made.id)
+
+    def _found(self, lost: BlazarLease, known: Container[str]) -> BlazarLease | None:
+        """A lease that holds what a lost one held, though Blazar answered that it could not make it."""
+        of_name = [one for one in self._blazar.leases(self._clock()) if one.name == lost.name and one.id not in known]
+        if any(one.in_making for one in of_name):
+            raise Temporary("Blazar is still making a lease.")
+        same = (one for one in of_name if one.usable and (one.window, one.amount) == (lost.window, lost.amount))
+        return next(same, None)
 
     def _change_running(self, parts: Sequence[BlazarLease], window: Window, amount: int) -> None:
         """Servers run in what has started, so that is only ever shortened or lengthened; where none does it may go."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -90,6 +90,32 @@ class Leases:
             for parts in self._parts(order).values():
                 end(self._blazar, parts)
         self._book.remove(order)
+
+    def exchange(self, order: str, flavors: Iterable[Flavor], reservation: str) -> bool:
+        """Hold in another lease what a reservation holds; it stays where there is no room for both.
+
+        Args:
+            order: whose it is.
+            flavors: the order's.
+            reservation: that is of no use; nothing may stand in it.
+
+        Returns:
+            Whether the other took its place.
+
+        Raises:
+            SiteError: Blazar is in trouble; the next ``hold`` ends whichever is one too many.
+        """
+        labelled = {label(flavor.name): flavor for flavor in flavors}
+        with self._creating:
+            parts = [(name, one) for name, all_ in self._parts(order).items() for one in all_ if name in labelled]
+            useless = [(name, one) for name, one in parts if one.reservation == reservation and one.usable]
+            for name, one in useless:
+                try:
+                    self._create(order, labelled[name], one.window, one.amount)
+                except NoRoom:
+                    return False
+                end(self._blazar, [one])
+        return bool(useless)
 
     def active(self, order: str) -> dict[str, list[tuple[str, int]]] | None:
         """Flavor's label -> reservations that are usable now, each with the number of nodes that it holds.

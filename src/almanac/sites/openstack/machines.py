@@ -16,6 +16,7 @@ from almanac.sites.openstack.flavors import RESERVED_PREFIX
 from almanac.sites.openstack.settings import LeaseKind, OpenStackSettings
 
 _FINE = {"BUILD", "ACTIVE", "REBOOT", "HARD_REBOOT", "REBUILD", "PASSWORD", "MIGRATING", "RESIZE", "VERIFY_RESIZE"}
+_REFUSAL = "No valid host"
 _PAGE = 1000
 
 
@@ -48,6 +49,11 @@ class Machine:
             return ""
         said = f": {self.fault}" if self.fault else ""
         return f"Nova shows the machine {self.node} in {self.status}{said}".rstrip(" .") + "."
+
+    @property
+    def refused(self) -> bool:
+        """Whether Nova found no host for it."""
+        return self.status == "ERROR" and _REFUSAL in self.fault
 
 
 @dataclass(frozen=True, slots=True)

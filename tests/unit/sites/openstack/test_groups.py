@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import stamina
 
 from almanac.core.ports import NoRoom, Permanent, Temporary
 from almanac.core.windows import Window
@@ -27,10 +28,14 @@ def lease(start, until, amount=2, started=False, **facts):
 
 
 class Stage:
-    """Blazar's part: it has room or not, and does what it is told."""
+    """Blazar's part: it has room or not, and does what it is told.
 
-    def __init__(self, parts, room=100, immovable=None, busy=0):
+    Its creates that find room meet ``after`` one by one: a trouble, and whether the lease was made nevertheless.
+    """
+
+    def __init__(self, parts, room=100, immovable=None, busy=0, after=()):
         self.busy = busy
+        self.after = list(after)
         self.there = list(parts)
         self.room = room
         self.immovable = immovable
@@ -41,8 +46,15 @@ class Stage:
         if amount + sum(one.amount for one in self.there if one.window.overlaps(window)) > self.room:
             raise NoRoom("Not enough hosts available")
         made = lease(0, 1, amount, id=f"new-{len(self.said)}", window=window)
-        self.there.append(made)
+        trouble, kept = self.after.pop(0) if self.after else (None, True)
+        if kept:
+            self.there.append(made)
+        if trouble is not None:
+            raise trouble
         return made
+
+    def leases(self, _now):
+        return tuple(self.there)
 
     def move(self, moved, window, _now):
         self.said.append(("move", window, moved.amount))
@@ -89,6 +101,21 @@ def test_what_can_not_be_replaced_is_made_again():
     with pytest.raises(NoRoom):
         stage.converge(span(60, 180), 4)
     assert [(one.window, one.amount) for one in stage.there] == [(span(60, 120), 2)]
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_what_was_given_back_for_nothing_is_made_again_once_though_blazar_stumbles(kept):
+    refused = Temporary("Failed to create resource class")
+    stage = Stage([lease(60, 120)], room=3, after=[(refused, kept), (refused, kept)])
+    with stamina.set_testing(True, attempts=5), pytest.raises(NoRoom):
+        stage.converge(span(60, 180), 4)
+    assert [(one.window, one.amount) for one in stage.there] == [(span(60, 120), 2)]
+
+
+def test_what_can_not_be_made_again_is_trouble_and_not_a_refusal():
+    stage = Stage([lease(60, 120)], room=3, after=[(Temporary("Blazar does not answer."), False)] * 100)
+    with stamina.set_testing(True, attempts=5), pytest.raises(Temporary, match="does not answer"):
+        stage.converge(span(60, 180), 4)
 
 
 def test_a_running_lease_that_can_not_be_lengthened_is_followed_by_another():

@@ -111,6 +111,21 @@ def test_a_lease_that_was_made_in_spite_of_an_error_is_found_and_not_made_again(
     assert case.seen().whole
 
 
+def test_a_useless_reservation_is_exchanged_for_another_and_the_rest_stays(case):
+    case.hold()
+    assert case.leases.exchange("l-1", [HEAD.flavor, WORKER.flavor], "r-id-2")
+    assert case.leases.active("l-1") == {"m.medium": [("r-id-1", 1)], "m.small": [("r-id-3", 1)]}
+    assert case.seen().whole
+
+
+def test_a_useless_reservation_stays_where_there_is_no_room_for_another(case):
+    case.hold()
+    case.stage.trouble = [NoRoom("Not enough hosts available")]
+    assert not case.leases.exchange("l-1", [HEAD.flavor, WORKER.flavor], "r-id-2")
+    assert case.leases.active("l-1") == {"m.medium": [("r-id-1", 1)], "m.small": [("r-id-2", 1)]}
+    assert not case.leases.exchange("l-1", [HEAD.flavor, WORKER.flavor], "r-gone")
+
+
 def test_all_or_nothing(case):
     case.stage.trouble = [None, NoRoom("Not enough hosts available")]
     with pytest.raises(NoRoom):
