@@ -23,6 +23,7 @@ from almanac.services.carrying import Carrying
 from almanac.services.catalogue import Catalogue
 from almanac.services.changes import Changes
 from almanac.services.choosing import Chooser
+from almanac.services.conditions import Conditions
 from almanac.services.demand import DemandHistory
 from almanac.services.devices import Devices
 from almanac.services.diagnoses import Diagnoses
@@ -230,7 +231,9 @@ def compose(
         planning=planning if enabled else None,
         monitoring=monitoring,
         live=Live(database, monitoring),
-        diagnoses=Diagnoses(database, catalogue, EventLogReader(), nodes.storage if nodes else None),
+        diagnoses=Diagnoses(
+            database, catalogue, EventLogReader(), Conditions(monitoring), nodes.storage if nodes else None
+        ),
         nodes=nodes,
     )
 

@@ -18,6 +18,7 @@ from tests.support.terminal import serving
 
 from almanac.client import Client, Platform, book
 from almanac.client.credentials import load
+from almanac.client.errors import ClientError
 from almanac.monitoring.daemon import Daemon
 from almanac.monitoring.panels import PANELS
 
@@ -125,6 +126,23 @@ def first_number(watched: Watched, expression: str, since: float) -> float:
     """When an expression had a value first."""
     told = watched.ask_almanac("query_range", query=expression, start=since, end=time.time(), step=STEP_S)
     return min(float(series["values"][0][0]) for series in told)
+
+
+def test_a_diagnosis_knows_what_the_machines_went_through(watched):
+    end = time.monotonic() + PATIENCE_S
+    while "The machines while its tasks ran: processors" not in " ".join(diagnosed(watched)):
+        assert time.monotonic() < end, diagnosed(watched)
+        watched.compute()
+
+
+def diagnosed(watched: Watched) -> Sequence[str]:
+    """The notes of the cluster's diagnosis, as far as its log goes."""
+    try:
+        return watched.client.seeing.diagnosis(watched.platform.id).diagnosis.notes
+    except ClientError as error:
+        if error.code not in {"no_diagnosis", "still_reading"}:
+            raise
+        return ()
 
 
 def test_every_expression_of_the_exported_example_has_data(watched):

@@ -12,16 +12,19 @@ from tests.support.event_logs import MIB, App, Job, Stage, same, with_one
 
 from almanac.core.ports import Events
 from almanac.monitoring.event_log_reader import EventLogReader
-from almanac.services.diagnoses import Diagnoses
+from almanac.services.conditions import Conditions
+from almanac.services.diagnoses import Diagnoses, Watcher
 from almanac.sites.simulated import SimulatedSite
 
 SKEWED = App([Job([Stage(with_one(same(32), run=120_000, read=640 * MIB))])])
 HEALTHY = App([Job([Stage(same(32))])])
 
 
-def diagnosing(world: World, storage: Path) -> World:
-    """The same world, with files in a directory."""
-    app = replace(world.app, diagnoses=Diagnoses(world.app.database, world.app.catalogue, EventLogReader(), storage))
+def diagnosing(world: World, storage: Path, watcher: Watcher | None = None) -> World:
+    """The same world, with files in a directory, and somebody who watched its machines."""
+    watched = watcher or Conditions(world.app.monitoring)
+    made = Diagnoses(world.app.database, world.app.catalogue, EventLogReader(), watched, storage)
+    app = replace(world.app, diagnoses=made)
     world.http.app.state.almanac = app
     return replace(world, app=app)
 

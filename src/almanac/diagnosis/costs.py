@@ -5,7 +5,7 @@ Each returns what it found, or None; costs are taken from the tasks that bear th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -21,6 +21,9 @@ DELAY = (0.1, 0.2, 0.35, 0.5)
 CPU = (0.8, 0.85, 0.9, 0.95)
 PYTHON = (0.3, 0.5, 0.7, 0.9)
 LOCAL = (0.2, 0.3, 0.45, 0.6)
+WAITED = (0.3, 0.45, 0.6, 0.75)
+DISK_BUSY, QUIET, IO_PRESSURE, CALM = 0.8, 0.3, 0.2, 0.5
+"""Shares over the run: disks that are busy, disks that are not, much waiting for any storage, processors with time to spare."""
 SMALL_FILE, MANY_FILES = 3_000_000, 100
 OPEN_MS = 20.0
 """What opening a file costs a task, at least: a listing, its footer and its schema, on a disk nearby.
@@ -31,6 +34,10 @@ SPILL_BYTES_PER_MS = 150_000.0
 """What one task spills and reads back, with serialisation and compression: 150 MB/s of data in memory."""
 LEAST_BYTES_PER_MS = 100.0
 """Shuffled data at under 100 kB a second isn't held up by its size."""
+STORAGE_ADVICE = (
+    "Read less: columnar files, partitions and filters that prune, a cache for what is read twice. "
+    "More workers won't help."
+)
 MOST_OF_RUN = 0.8
 """An estimated cost is never more than this share of a task's run time."""
 
@@ -230,7 +237,8 @@ def local_disk(run: Run, platform: Platform) -> Finding | None:
     Told with the platform's metrics only. Saved: a replay without shuffle writes and the rest.
     """
     sums = spent(stage.tasks for stage in run.stages)
-    pressed = (platform.io_pressure or 0) > 0.2 or (platform.disk_busy or 0) > 0.8
+    busy = (platform.disk_busy or 0) > DISK_BUSY
+    pressed = busy or ((platform.io_pressure or 0) > IO_PRESSURE and not _disks_are_quiet(platform))
     found = level(sums.share(sums.write + sums.rest), LOCAL)
     if not pressed or found is None:
         return None
@@ -238,38 +246,76 @@ def local_disk(run: Run, platform: Platform) -> Finding | None:
         "local_disk",
         "Waiting for local disks",
         found,
-        {
-            "write_and_rest_share": sums.share(sums.write + sums.rest),
-            "io_pressure_share": platform.io_pressure or 0.0,
-            "disk_busy_share": platform.disk_busy or 0.0,
-        },
+        {"write_and_rest_share": sums.share(sums.write + sums.rest), **_seen_of_disks(platform)},
         "Ask for the flavor with NVMe scratch, or shuffle and spill less.",
         _less(run.stages, lambda stage: stage.tasks.residual + stage.tasks.column(Column.WRITE)),
     )
 
 
 def storage(run: Run, platform: Platform) -> Finding | None:
-    """Scans read nearly as fast as this platform's storage was measured to give.
+    """Scans read nearly as fast as this platform's storage was measured to give; where it wasn't, they wait.
 
     Saved: a replay without the rest of their time.
     """
-    reference = platform.storage_bytes_per_second
     scans = _where(run, lambda stage: stage.tasks.total(Column.INPUT) > 0)
-    if not reference or not scans:
+    if not scans:
         return None
-    rate = sum(stage.tasks.total(Column.INPUT) for stage in scans) / _seconds(scans)
+    reference = platform.storage_bytes_per_second
+    return _at_its_limit(scans, reference) if reference else _waited_for(scans, platform)
+
+
+def _at_its_limit(scans: Sequence[Stage], reference: float) -> Finding | None:
+    rate = _read_per_second(scans)
     found = level(rate / reference, (0.8, 0.9, 0.95, 1.0))
     if found is None:
         return None
+    evidence = {"read_bytes_per_s": rate, "reference_bytes_per_s": reference, **_named(scans)}
+    return Finding("storage", "The storage is the limit", found, evidence, STORAGE_ADVICE, _less_rest(scans))
+
+
+def _waited_for(scans: Sequence[Stage], platform: Platform) -> Finding | None:
+    """Scans that neither compute nor wait for anything that their nodes have: the data comes from elsewhere, too slowly.
+
+    Nodes whose processors and disks have time to spare while tasks run are what tells such a wait from all others.
+    """
+    hit = [scan for scan in scans if _much_is_read(scan)]
+    sums = spent(scan.tasks for scan in hit)
+    waited = sums.share(sums.rest) - sums.share(sum(scan.python for scan in hit) / 1000)
+    found = level(waited, WAITED)
+    if not hit or found is None or not _disks_are_quiet(platform):
+        return None
+    if (platform.io_pressure or 0) <= IO_PRESSURE and (platform.node_cpu is None or platform.node_cpu >= CALM):
+        return None
+    evidence = {"waited_share": waited, "read_bytes_per_s": _read_per_second(hit)}
     return Finding(
         "storage",
-        "The storage is the limit",
+        "Waiting for the storage",
         found,
-        {"read_bytes_per_s": rate, "reference_bytes_per_s": reference, **_named(scans)},
-        "Read less: columnar files, partitions and filters that prune, a cache for what is read twice. More "
-        "workers won't help.",
-        _less(scans, lambda stage: stage.tasks.residual),
+        {**evidence, **_seen_of_disks(platform), "node_cpu_share": platform.node_cpu or 0.0, **_named(hit)},
+        STORAGE_ADVICE,
+        _less_rest(hit),
     )
+
+
+def _less_rest(scans: Sequence[Stage]) -> Remedy:
+    return _less(scans, lambda stage: stage.tasks.residual)
+
+
+def _much_is_read(stage: Stage) -> bool:
+    """Whether a stage reads more than the slowest of storages would have given while its tasks waited."""
+    return stage.tasks.total(Column.INPUT) >= LEAST_BYTES_PER_MS * float(stage.tasks.residual.sum())
+
+
+def _disks_are_quiet(platform: Platform) -> bool:
+    return platform.disk_busy is not None and platform.disk_busy < QUIET
+
+
+def _seen_of_disks(platform: Platform) -> dict[str, float]:
+    return {"io_pressure_share": platform.io_pressure or 0.0, "disk_busy_share": platform.disk_busy or 0.0}
+
+
+def _read_per_second(scans: Sequence[Stage]) -> float:
+    return sum(scan.tasks.total(Column.INPUT) for scan in scans) / _seconds(scans)
 
 
 def _seconds(stages: Iterable[Stage]) -> float:

@@ -115,7 +115,7 @@ def diagnose(run: Run, platform: Platform | None = None) -> Diagnosis:
         causes=_causes(run, known, work, base),
         what_if=estimates(run, known, work, base),
         stages=tuple(_stage_time(stage) for stage in run.stages),
-        notes=(*run.notes, *_memory(run)),
+        notes=(*run.notes, *_memory(run), *_conditions(known)),
     )
 
 
@@ -212,6 +212,20 @@ def _memory(run: Run) -> Iterator[str]:
         yield f"Executors filled {share:.0%} of their heap: they are near to running out of memory."
     elif share < TOO_BIG:
         yield f"Executors never filled more than {share:.0%} of their heap: less memory would do."
+
+
+def _conditions(platform: Platform) -> Iterator[str]:
+    """What the machines went through meanwhile, where somebody watched them."""
+    seen = (
+        (platform.node_cpu, "processors {:.0%} in use"),
+        (platform.cpu_pressure, "something waited for a processor {:.0%} of the time"),
+        (platform.io_pressure, "something waited for data {:.0%}"),
+        (platform.disk_busy, "the busiest local disk was busy {:.0%}"),
+        (platform.steal, "{:.0%} was taken by other guests of the hypervisor"),
+    )
+    told = [words.format(share) for share, words in seen if share is not None]
+    if told:
+        yield f"The machines while its tasks ran: {', '.join(told)}."
 
 
 def _stage_time(stage: Stage) -> StageTime:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Protocol
 
 from almanac.core.bookings import Booking, BookingStatus
 from almanac.core.errors import AlmanacError, NotFound
@@ -14,6 +15,7 @@ from almanac.core.ports import Events
 from almanac.diagnosis.comparing import Comparison, compare
 from almanac.diagnosis.diagnose import Diagnosis, shortened
 from almanac.diagnosis.finding import Found, logs_in
+from almanac.diagnosis.findings import Platform
 from almanac.diagnosis.trouble import BadEventLog
 from almanac.diagnosis.words import verdict
 from almanac.diagnosis.written import loaded, plain
@@ -58,6 +60,13 @@ class Which:
     application: str = ""
 
 
+class Watcher(Protocol):
+    """Who knows what machines went through."""
+
+    def during(self, booking: str, since: datetime, until: datetime) -> Platform:
+        """See ``services.conditions.Conditions``."""
+
+
 class Diagnoses:
     """Makes diagnoses of bookings, and keeps them when the bookings are over.
 
@@ -65,6 +74,7 @@ class Diagnoses:
         database: where they are kept.
         catalogue: the sites, which know where logs are while clusters run.
         reader: reads the logs.
+        watcher: tells what no log knows.
         storage: where logs are when clusters have ended; None: nowhere.
         patience_s: how long somebody waits for the first look at a running booking's log.
     """
@@ -74,12 +84,14 @@ class Diagnoses:
         database: Database,
         catalogue: Catalogue,
         reader: LogReader,
+        watcher: Watcher,
         storage: Path | None,
         patience_s: float = PATIENCE_S,
     ) -> None:
         self._database = database
         self._catalogue = catalogue
         self._looks = Looks(reader, patience_s)
+        self._watcher = watcher
         self._storage = storage
 
     def of(self, caller: Caller, which: Which, now: datetime, before: Which | None = None) -> DiagnosisView:
@@ -140,7 +152,7 @@ class Diagnoses:
             raise self._nothing(booking, place, live=live)
         names = tuple(found.application for _, found in logs)
         chosen, found = logs[_index(which, names)]
-        seen = self._looks.look(booking.id, chosen, found, now)
+        seen = self._looks.look(booking.id, chosen, found, partial(self._platform, booking, found), now)
         return DiagnosisView(booking.id, found.application, names, live, seen.at, seen.diagnosis)
 
     def _running(self, booking: Booking, cluster: ClusterRow | None) -> Events | None:
@@ -156,11 +168,16 @@ class Diagnoses:
 
     def _made(self, booking: Booking, place: Events, found: Found, now: datetime) -> DiagnosisRow:
         try:
-            made = shortened(self._looks.read(place, found), KEPT_STAGES)
+            made = shortened(self._looks.read(place, found, self._platform(booking, found)), KEPT_STAGES)
         except AlmanacError as error:
             return _none_of(booking, found.application, error, now)
         facts = {"verdict": verdict(made), "diagnosis": plain(made)}
         return DiagnosisRow(booking.id, found.application, now, due=False, facts=facts)
+
+    def _platform(self, booking: Booking, found: Found) -> Platform:
+        """What was seen of its machines until its log was last written."""
+        written = datetime.fromtimestamp(found.changed_ns / 1e9, UTC)
+        return self._watcher.during(booking.id, booking.window.start, written)
 
     @staticmethod
     def _nothing(booking: Booking, place: Events | None, *, live: bool) -> NoDiagnosis:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -73,8 +73,15 @@ class Looks:
         self._known: dict[str, Look] = {}
         self._lock = threading.Lock()
 
-    def look(self, booking: str, place: Events, log: Found, now: datetime) -> Look:
+    def look(self, booking: str, place: Events, log: Found, platform: Callable[[], Platform], now: datetime) -> Look:
         """The newest that is known of a log; while a newer one is being read, the one before.
+
+        Args:
+            booking: whose it is.
+            place: where it lies.
+            log: it.
+            platform: tells what is known of where it ran, when it is read.
+            now: aware UTC.
 
         Raises:
             StillReading: it is read for the first time, and that takes long.
@@ -87,7 +94,7 @@ class Looks:
         if known is not None and (known.stamp == stamp or time.monotonic() < known.rests_until):
             return known
         try:
-            seen = self._asking.ask(key, lambda: self._read(place, log, now))
+            seen = self._asking.ask(key, lambda: self._read(place, log, platform, now))
         except NoAnswerYet:
             if known is not None:
                 return known
@@ -101,13 +108,13 @@ class Looks:
                 del self._known[next(iter(self._known))]
         return seen
 
-    def _read(self, place: Events, log: Found, now: datetime) -> Look:
+    def _read(self, place: Events, log: Found, platform: Callable[[], Platform], now: datetime) -> Look:
         began = time.monotonic()
-        found = self.read(place, log)
+        found = self.read(place, log, platform())
         ended = time.monotonic()
         return Look((log.size, log.changed_ns), now, ended + REST * (ended - began), found)
 
-    def read(self, place: Events, log: Found) -> Diagnosis:
+    def read(self, place: Events, log: Found, platform: Platform) -> Diagnosis:
         """A log's diagnosis, however long that takes.
 
         Raises:
@@ -115,6 +122,6 @@ class Looks:
         """
         try:
             with opened(place.safe, place.below, log) as parts:
-                return self._reader.diagnose(parts, Platform())
+                return self._reader.diagnose(parts, platform)
         except FileNotFoundError:
             raise NoDiagnosis("The event log is gone.", hint="It may have been saved meanwhile: look again.") from None

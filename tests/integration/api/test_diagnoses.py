@@ -5,11 +5,14 @@ from __future__ import annotations
 import shutil
 import threading
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from tests.support.diagnosed import HEALTHY, SKEWED, diagnosing, ended, running, saved
-from tests.support.event_logs import App
+from tests.support.event_logs import MIB, App, Job, Stage, same
 
+from almanac.diagnosis.findings import Platform
+from almanac.services.conditions import Conditions
 from almanac.services.diagnoses import Diagnoses
 
 
@@ -107,7 +110,8 @@ def test_while_a_long_log_is_read_the_answer_is_to_look_again(here, monkeypatch,
             go_on.wait()
             return reader.diagnose(parts, platform)
 
-    slow = Diagnoses(here.app.database, here.app.catalogue, Slow(), storage, patience_s=0)
+    nobody = Conditions(here.app.monitoring)
+    slow = Diagnoses(here.app.database, here.app.catalogue, Slow(), nobody, storage, patience_s=0)
     here.http.app.state.almanac = replace(here.app, diagnoses=slow)
     error = refused(here, booking, 503)
     assert error["code"] == "still_reading"
@@ -207,3 +211,21 @@ def test_a_killed_almanac_makes_it_later(here, over, monkeypatch):
     monkeypatch.undo()
     assert here.app.diagnoses.keep(here.clock())
     assert told(here, over)["diagnosis"]["causes"][0]["kind"] == "skew"
+
+
+def test_what_was_seen_of_the_machines_is_part_of_it(world, storage, monkeypatch, tmp_path):
+    asked = []
+
+    class Watcher:
+        def during(self, booking, since, until):
+            asked.append((booking, since, until))
+            return Platform(node_cpu=0.2, io_pressure=0.6, disk_busy=0.1)
+
+    here = diagnosing(world, storage, Watcher())
+    booking = running(here, monkeypatch, tmp_path / "node")
+    log = App([Job([Stage(same(32, cpu=0.2, read=16 * MIB))])]).write(tmp_path / "node" / "events" / "app-1")
+    begins = here.app.bookings.get(here.caller("owner"), booking, here.clock()).window.start
+    found = told(here, booking)["diagnosis"]
+    assert asked == [(booking, begins, datetime.fromtimestamp(log.stat().st_mtime_ns / 1e9, UTC))]
+    assert [cause["title"] for cause in found["causes"]] == ["Waiting for the storage"]
+    assert "processors 20% in use" in found["notes"][-1]

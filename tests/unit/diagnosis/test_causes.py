@@ -144,6 +144,7 @@ SEEN = {
     "local_disk": (one(same(32, cpu=0.2)), Platform(io_pressure=0.4, disk_busy=0.95)),
     "oversubscribed": (one(same(32, cpu=0.4)), Platform(cpu_pressure=0.4)),
 }
+SLOW_SCAN = one(same(32, cpu=0.2, read=16 * MIB))
 
 
 @pytest.mark.parametrize("kind", SEEN)
@@ -151,6 +152,39 @@ def test_what_only_the_platform_knows_is_told_with_it_alone(tmp_path, kind):
     app, platform = SEEN[kind]
     assert diagnosed(tmp_path, app, platform).causes[0].kind == kind
     assert diagnosed(tmp_path, app).causes == ()
+
+
+@pytest.mark.parametrize(
+    "platform", [Platform(disk_busy=0.05, io_pressure=0.5, node_cpu=0.9), Platform(disk_busy=0.05, node_cpu=0.2)]
+)
+def test_who_reads_with_quiet_disks_waits_for_a_storage_elsewhere(tmp_path, platform):
+    (found,) = diagnosed(tmp_path, SLOW_SCAN, platform).causes
+    assert (found.kind, found.title) == ("storage", "Waiting for the storage")
+    assert found.evidence["waited_share"] == pytest.approx(0.8, abs=0.05)
+    assert found.saved_share > 0.5
+
+
+@pytest.mark.parametrize(
+    ("app", "platform"),
+    [
+        (SLOW_SCAN, Platform(disk_busy=0.05, node_cpu=0.8)),
+        (SLOW_SCAN, Platform(node_cpu=0.2)),
+        (one(same(32, cpu=0.2, read=2000)), Platform(disk_busy=0.05, node_cpu=0.2)),
+        (one(same(32, cpu=0.2, read=0)), Platform(disk_busy=0.05, io_pressure=0.5)),
+    ],
+    ids=["processors are busy", "disks weren't watched", "next to nothing is read", "nothing is read"],
+)
+def test_a_wait_that_may_be_for_something_else_is_not_put_down_to_storage(tmp_path, app, platform):
+    assert "storage" not in [cause.kind for cause in diagnosed(tmp_path, app, platform).causes]
+
+
+def test_what_the_machines_went_through_is_told(tmp_path):
+    found = diagnosed(tmp_path, one(same(32)), Platform(node_cpu=0.63, io_pressure=0.02, disk_busy=0.1))
+    assert found.notes[-1] == (
+        "The machines while its tasks ran: processors 63% in use, something waited for data 2%, "
+        "the busiest local disk was busy 10%."
+    )
+    assert not any("machines" in note for note in diagnosed(tmp_path, one(same(32))).notes)
 
 
 def test_the_platform_can_acquit(tmp_path):
