@@ -224,7 +224,7 @@ def test_what_was_seen_of_the_machines_is_part_of_it(world, storage, monkeypatch
     here = diagnosing(world, storage, Watcher())
     booking = running(here, monkeypatch, tmp_path / "node")
     log = App([Job([Stage(same(32, cpu=0.2, read=16 * MIB))])]).write(tmp_path / "node" / "events" / "app-1")
-    begins = here.app.bookings.get(here.caller("owner"), booking, here.clock()).window.start
+    begins = here.app.bookings.get(here.caller("owner"), booking, here.clock()).start
     found = told(here, booking)["diagnosis"]
     assert asked == [(booking, begins, datetime.fromtimestamp(log.stat().st_mtime_ns / 1e9, UTC))]
     assert [cause["title"] for cause in found["causes"]] == ["Waiting for the storage"]
