@@ -98,6 +98,8 @@ def test_a_calendar_is_told_imported_and_forgotten(almanac, tmp_path):
         (("admin", "dials", "--missing", "0.5"), "missing"),
         (("admin", "dials", "--floor", "spork=1", "--try"), "spork"),
         (("admin", "demand", "import", "/nowhere.csv", "--profile", "notebook"), "nowhere.csv"),
+        (("admin", "demand", "import", "___.csv", "--profile", "notebook"), "Give --name"),
+        (("admin", "demand", "import", "a.csv", "--profile", "notebook", "--name", "A b/c"), "is no name"),
     ],
 )
 def test_what_makes_no_sense_is_said_in_a_sentence(almanac, arguments, words):

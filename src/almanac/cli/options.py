@@ -36,6 +36,9 @@ def json_wanted(*, reset: bool = False) -> bool:
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.", is_eager=True, callback=_remember_json)]
 BookingId = Annotated[str, typer.Argument(metavar="BOOKING", help="A booking's id, such as b-7k3m9q2x.")]
 ProfileName = Annotated[str, typer.Argument(metavar="PROFILE", help="What to book; see: almanac profiles.")]
+Origin = Annotated[
+    str | None, typer.Option("--origin", metavar="TIME", help="What counted times count from, such as 2026-05-04.")
+]
 For = Annotated[str, typer.Option("--for", metavar="LENGTH", help="How long, such as 2h, 90m or 1h30m.")]
 Seats = Annotated[int, typer.Option("--seats", min=1, help="People who work on it.")]
 Project = Annotated[str | None, typer.Option("--project", help="Whose allocation; needed by those who have several.")]
@@ -79,6 +82,23 @@ def instant(text: str) -> datetime:
     from almanac.client.words import local_zone
 
     return _noted(parse_time(text, datetime.now(UTC), local_zone()))
+
+
+def origin(text: str | None) -> datetime | None:
+    """What counted times count from, written out; UTC where it names no zone.
+
+    Raises:
+        BadRequest: it is no time.
+    """
+    from almanac.core.errors import BadRequest
+
+    if text is None:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise BadRequest(f"{text!r} is not a time.", hint="Write it like 2026-05-04 or 2026-05-04T10:00Z.") from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def window(text: str) -> tuple[datetime, datetime]:

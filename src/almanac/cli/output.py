@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -98,6 +99,40 @@ def live() -> Iterator[Callable[[Table], None]]:
         return
     with Live(console=console, screen=False, auto_refresh=False, vertical_overflow="crop") as screen:
         yield lambda table: screen.update(table, refresh=True)
+
+
+@contextmanager
+def progress(steps: int) -> Iterator[Callable[[str], None]]:
+    """How far something long has come, on standard error; gives what is called as each step begins, with its name.
+
+    Where nobody watches, the first of steps whose names begin with the same word is told in a line.
+
+    Args:
+        steps: how many there are at most.
+    """
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    console = _console(errors=True)
+    if not console.is_terminal:
+        yield _told_once()
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("", total=steps)
+        begun = count()
+        yield lambda name: bar.update(task, description=name, completed=next(begun))
+
+
+def _told_once() -> Callable[[str], None]:
+    told: set[str] = set()
+
+    def tell(name: str) -> None:
+        kind = name.partition(" ")[0]
+        if kind not in told:
+            told.add(kind)
+            note(name)
+
+    return tell
 
 
 def facts(pairs: Iterable[tuple[str, object]]) -> None:

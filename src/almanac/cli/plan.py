@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from almanac.client.plan_models import Plans, ProfilePlan
 
 PANEL = "Administer"
+_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,38}[a-z0-9]")
 _SENTENCES = 6
 """Reasons shown of each plan; --json has all."""
 
@@ -108,6 +110,7 @@ def import_demand(
     profile: Annotated[str, typer.Option("--profile", help="In whose places it is counted; see: almanac profiles.")],
     name: Annotated[str | None, typer.Option("--name", help="A name for it; the file's if not given.")] = None,
     duration: Annotated[str, typer.Option("--for", metavar="LENGTH", help="Of sessions that don't say theirs.")] = "1h",
+    origin: options.Origin = None,
     recent: Annotated[
         bool, typer.Option("--recent", help="Move it by whole weeks so that it ends now: an old trace as if of late.")
     ] = False,
@@ -117,15 +120,17 @@ def import_demand(
     from almanac.forecasting.imported import by_kind, hours, moved_up
     from almanac.forecasting.traces import read
 
-    trace = read(file, duration=options.length(duration))
+    source, length, began = _source(name, file), options.length(duration), options.origin(origin)
+    with output.progress(1) as told:
+        told(f"reading {file.name}")
+        trace = read(file, duration=length, origin=began)
+        series = by_kind(trace)
     for sentence in trace.report:
         output.note(sentence)
-    series = by_kind(trace)
     if recent:
         series = {kind: moved_up(each, datetime.now(UTC)) for kind, each in series.items()}
     start = next(iter(series.values())).start
     with options.client() as client:
-        source = name or _name(file)
         made = client.plan.put(source, profile, start, {str(kind): hours(each) for kind, each in series.items()})
     if json:
         output.as_json(made)
@@ -232,7 +237,17 @@ def _hours(text: str) -> int:
     return min(168, options.length(text) // timedelta(hours=1))
 
 
-def _name(file: Path) -> str:
-    """A source's name from a file's: ``Notebook_Sessions.parquet`` -> ``notebook-sessions``."""
+def _source(name: str | None, file: Path) -> str:
+    """A source's name: as given, else from a file's: ``Notebook_Sessions.parquet`` -> ``notebook-sessions``.
+
+    Raises:
+        BadRequest: it is no name.
+    """
     stem = file.name.partition(".")[0].lower()
-    return "".join(each if each.isascii() and each.isalnum() else "-" for each in stem).strip("-")[:40].strip("-")
+    source = name or "".join(each if each.isascii() and each.isalnum() else "-" for each in stem)[:40].strip("-")
+    if not _NAME.fullmatch(source):
+        raise BadRequest(
+            f"{source!r} is no name for a source of demand.",
+            hint="Give --name 2 to 40 of a-z, 0-9, dots and dashes, with a letter or digit at both ends.",
+        )
+    return source

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
+from math import ceil
 
 from almanac.client.plan_models import ProfilePlan
 
@@ -13,7 +14,7 @@ BOOKED, HELD, LIKELY = "█", "▒", "·"
 LEGEND = f"{BOOKED} booked  {HELD} held beside  {LIKELY} forecast, not held  │ now"
 _HOUR = timedelta(hours=1)
 _LABEL = 4
-"""Characters left of the plot."""
+"""Characters left of the plot, at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +42,14 @@ def draw(plan: ProfilePlan, width: int, past: int, ahead: int, zone: tzinfo) -> 
         zone: the reader's.
     """
     before, after = _past(plan)[-past:] if past else [], _coming(plan)[:ahead]
-    each = max(1, -(-(len(before) + len(after)) // max(1, width - _LABEL - 1)))
+    top = ceil(max(1.0, *(max(column.likely, column.held) for column in (*before, *after))))
+    step = max(1, -(-top // HEIGHT))
+    levels = [step * row for row in range(-(-top // step), 0, -1)]
+    label = max(_LABEL, len(str(levels[0])) + 1)
+    each = max(1, -(-(len(before) + len(after)) // max(1, width - label - 1)))
     left, right = list(_together(before, each)), list(_together(after, each))
-    top = max(1.0, *(max(column.likely, column.held) for column in (*left, *right)))
-    step = max(1, -(-int(-(-top // 1)) // HEIGHT))
-    levels = [step * row for row in range(-(-int(-(-top // 1)) // step), 0, -1)]
-    rows = [f"{level:>{_LABEL - 1}} {_row(left, level, step)}│{_row(right, level, step)}".rstrip() for level in levels]
-    return [*rows, f"{'':{_LABEL}}{_days([*left, None, *right], zone)}".rstrip()]
+    rows = [f"{level:>{label - 1}} {_row(left, level, step)}│{_row(right, level, step)}".rstrip() for level in levels]
+    return [*rows, f"{'':{label}}{_days([*left, None, *right], zone)}".rstrip()]
 
 
 def _past(plan: ProfilePlan) -> list[Column]:

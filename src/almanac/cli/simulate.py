@@ -33,6 +33,7 @@ def simulate(
     ],
     *,
     duration: Annotated[str, typer.Option("--for", metavar="LENGTH", help="Of sessions that don't say theirs.")] = "1h",
+    origin: options.Origin = None,
     zone: Annotated[str, typer.Option("--zone", help="Where people live, such as Europe/Berlin.")] = "UTC",
     booked: Annotated[
         float, typer.Option("--booked", min=0, max=100, help="Workshops that were booked, in percent.")
@@ -70,7 +71,10 @@ def simulate(
         failing=failing / 100,
         seed=seed,
     )
-    found = load(trace, duration=options.length(duration), local=zone, seed=seed)
+    length, began = options.length(duration), options.origin(origin)
+    with output.progress(1) as told:
+        told(f"reading {trace.name}")
+        found = load(trace, duration=length, local=zone, seed=seed, origin=began)
     for sentence in found.report:
         output.note(sentence)
     dials = Dials(at_once=at_once / 100, floor=floor)
@@ -89,13 +93,13 @@ def simulate(
 
 
 def _compare(found: Input, market: Market, dials: Dials, booked: float) -> Comparison:
-    from almanac.simulation.comparison import compare
+    from almanac.simulation.comparison import compare, rounds
     from almanac.simulation.reading import product_forecaster
     from almanac.simulation.traffic import traffic
 
     played = traffic(found.sessions, booked, market.seed)
-    told = lambda name: output.note(f"playing {name}")  # noqa: E731 (said once, used once)
-    return compare(played, market, product_forecaster(), found.first_hour, dials, told=told)
+    with output.progress(rounds(played)) as told:
+        return compare(played, market, product_forecaster(), found.first_hour, dials, told=told)
 
 
 def _show(table: Comparison) -> None:
@@ -156,12 +160,12 @@ def _sweep(found: Input, what: str, market: Market, dials: Dials, booked: float,
     if what not in cases:
         raise BadRequest(f"There is no sweep over {what!r}.", hint=f"Choose one of {', '.join(SWEEPS)}.")
     rows = []
-    for name, terms, share in cases[what]:
-        output.note(f"playing {name}")
-        played = traffic(found.sessions, share, market.seed)
-        policy = Almanac(terms, product_forecaster(), found.first_hour, dials)
-        result = Engine(played, terms, policy).run()
-        rows.append((name, result))
+    with output.progress(len(cases[what])) as told:
+        for name, terms, share in cases[what]:
+            told(name)
+            played = traffic(found.sessions, share, market.seed)
+            policy = Almanac(terms, product_forecaster(), found.first_hour, dials)
+            rows.append((name, Engine(played, terms, policy).run()))
     if as_json:
         facts = ("slot_hours", "at_once", "within_5_min", "rejected", "utilisation")
         output.as_json({name: {fact: getattr(result, fact) for fact in facts} for name, result in rows})

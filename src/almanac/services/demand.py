@@ -155,7 +155,8 @@ class DemandHistory:
         length = max(len(values) for values in demand.values())
         if start + length * HOUR > floor_hour(now):
             raise BadRequest(
-                "Demand of hours that aren't over isn't known.", hint="Import it up to the last full hour."
+                "Demand of hours that aren't over isn't known.",
+                hint="Import it up to the last full hour, or moved into the past: almanac admin demand import --recent.",
             )
         given = {kind: _series(start, values) for kind, values in demand.items()}
         for kind in set(Kind) - set(given):

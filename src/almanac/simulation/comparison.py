@@ -71,6 +71,11 @@ class Comparison:
         return told
 
 
+def rounds(traffic: Traffic) -> int:
+    """How many policies ``compare`` plays at most."""
+    return 3 + 2 * (1 + int(traffic.peaks().max()).bit_length())
+
+
 def compare(
     traffic: Traffic,
     market: Market,
@@ -110,12 +115,16 @@ def compare(
     def enough(make: Callable[[int], Policy]) -> Result:
         return least(lambda number: play(make(number)), lambda result: service(result) >= aim, int(peaks.max()))
 
+    def seen() -> Result:
+        told("clairvoyant")
+        return Engine(unbooked, uncapped, Clairvoyant(unbooked, uncapped)).run()
+
     results = {
         "almanac": ours,
         "static_peak": play(Static(int(scored.max()))),
         "static_equal": enough(Static),
         "reactive_equal": enough(_reactive(market)),
-        "clairvoyant": Engine(unbooked, uncapped, Clairvoyant(unbooked, uncapped)).run(),
+        "clairvoyant": seen(),
     }
     oracle, peak = float(scored.sum()), float(scored.max()) * len(scored)
     rows = {name: _row(result, peak, oracle) for name, result in results.items()}

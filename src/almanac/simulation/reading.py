@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +30,14 @@ class Input:
     report: tuple[str, ...]
 
 
-def load(path: Path, *, duration: timedelta = timedelta(hours=1), local: str = "UTC", seed: int = 0) -> Input:
+def load(
+    path: Path,
+    *,
+    duration: timedelta = timedelta(hours=1),
+    local: str = "UTC",
+    seed: int = 0,
+    origin: datetime | None = None,
+) -> Input:
     """Read a trace of sessions, or of hourly demand, which is spread over each hour.
 
     Args:
@@ -38,11 +45,12 @@ def load(path: Path, *, duration: timedelta = timedelta(hours=1), local: str = "
         duration: of sessions that don't say theirs.
         local: the time zone by which people live.
         seed: of the spreading.
+        origin: what counted times count from; as ``forecasting.traces.read`` takes it where None.
 
     Raises:
         BadRequest: what can't be read, or tells of no session.
     """
-    trace = read(path, duration=duration)
+    trace = read(path, duration=duration, origin=origin)
     report = trace.report
     sessions = trace.sessions
     if sessions is None and trace.hourly is not None:

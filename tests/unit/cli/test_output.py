@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from io import StringIO
 
 import pytest
 
@@ -74,3 +75,26 @@ def test_an_error_for_programs_is_shaped_as_the_apis(capsys):
     output.error_json(NoCapacity("No room.", hint="Try later.", details={"short": 1}))
     error = {"code": "no_capacity", "message": "No room.", "hint": "Try later.", "details": {"short": 1}}
     assert json.loads(capsys.readouterr().out) == {"error": error}
+
+
+def test_where_nobody_watches_each_kind_of_step_is_told_once(capsys):
+    with output.progress(4) as told:
+        for name in ("reading a.csv", "playing static 4", "playing static 2", "done"):
+            told(name)
+    assert capsys.readouterr().err.splitlines() == ["reading a.csv", "playing static 4", "done"]
+
+
+def test_where_somebody_watches_a_bar_moves_and_is_gone_in_the_end(monkeypatch):
+    class Screen(StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    screen = Screen()
+    monkeypatch.setattr("sys.stderr", screen)
+    monkeypatch.setenv("TERM", "xterm")
+    with output.progress(2) as told:
+        told("playing almanac")
+        told("playing static 3")
+    shown = screen.getvalue()
+    assert "playing static 3" in shown
+    assert "\x1b[2K" in shown

@@ -36,6 +36,13 @@ def test_hours_share_a_column_where_the_terminal_is_narrow_and_levels_a_line() -
     assert lines[-2] == "  5 │▒▒"
 
 
+def test_thousands_of_places_stand_in_line() -> None:
+    lines = draw(plan(held=(4400, 100, 0, 0), booked=(0,) * 4, likely=(0,) * 4), 40, 0, 4, ZoneInfo("UTC"))
+    assert {line.index("│") for line in lines[:-1]} == {5}
+    assert lines[0].split("│")[0] == "4400 "
+    assert lines[-1] == "      Mon"
+
+
 def test_days_are_the_readers() -> None:
     assert draw(plan(), 40, 0, 4, ZoneInfo("Europe/Madrid"))[-1] == "     Mon"
     assert draw(plan(), 40, 0, 4, ZoneInfo("Asia/Tokyo"))[-1] == "     Tue"

@@ -19,14 +19,22 @@ def _streams():
     output.forget_consoles()
 
 
-@pytest.fixture
-def trace(tmp_path):
-    sessions = made(21, rate=3.0)
-    path = tmp_path / "sessions.csv"
+def written(path, days):
+    sessions = made(days, rate=3.0)
     arrival = np.datetime64("2026-05-04T00:00") + sessions.arrival.astype("timedelta64[s]")
     rows = (f"{at}Z,3600,{group}" for at, group in zip(arrival, sessions.group, strict=True))
     path.write_text("\n".join(("arrival,duration_s,group", *rows)))
     return path
+
+
+@pytest.fixture
+def trace(tmp_path):
+    return written(tmp_path / "sessions.csv", 21)
+
+
+@pytest.fixture
+def short(tmp_path):
+    return written(tmp_path / "short.csv", 8)
 
 
 def test_the_table_is_printed_and_the_picture_saved(trace, tmp_path, capsys):
@@ -47,6 +55,42 @@ def test_the_same_seed_gives_the_same_table(trace, capsys):
     assert {"slot_hours", "vs_peak", "vs_oracle", "at_once", "within_5_min", "rejected"} <= set(
         tables[0]["policies"]["almanac"]
     )
+
+
+@pytest.mark.parametrize(
+    ("what", "cases"),
+    [
+        ("on-demand", ["any on demand", "40 on demand", "20 on demand", "10 on demand", "0 on demand"]),
+        ("start-up", ["0 min to start", "2 min to start", "5 min to start", "10 min to start", "20 min to start"]),
+    ],
+)
+def test_caps_and_start_up_times_are_swept(short, what, cases, capsys):
+    assert run(["simulate", str(short), "--sweep", what, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert list(found) == cases
+    assert len({each["slot_hours"] for each in found.values()}) > 2
+
+
+def test_the_site_is_as_its_options_say(short, capsys):
+    def ours(*options):
+        assert run(["simulate", str(short), "--json", *options]) == 0
+        return json.loads(capsys.readouterr().out)["policies"]["almanac"]
+
+    usual = ours()
+    assert ours("--floor", "9")["slot_hours"] > usual["slot_hours"]
+    assert ours("--minimum", "6h")["slot_hours"] > usual["slot_hours"]
+    assert ours("--quota", "4")["rejected"] > 0
+    assert ours("--failing", "40")["at_once"] < usual["at_once"]
+    assert ours("--at-once", "80")["slot_hours"] < usual["slot_hours"]
+
+
+def test_counted_times_count_from_what_is_told(tmp_path, capsys):
+    path = tmp_path / "minutes.csv"
+    path.write_text("minute\n" + "".join(f"{minute}\n" for minute in range(0, 7200, 30)))
+    assert run(["simulate", str(path), "--json", "--origin", "2026-05-04"]) == 0
+    assert "give another origin" not in capsys.readouterr().err
+    assert run(["simulate", str(path), "--origin", "soon"]) == 2
+    assert "'soon' is not a time." in capsys.readouterr().err
 
 
 def test_a_sweep_varies_one_thing(trace, capsys):
