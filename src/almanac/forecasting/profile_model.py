@@ -17,7 +17,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import gammaincinv
 
 from almanac.forecasting.pinball import fit, weighted_quantile
 from almanac.forecasting.profiles import DAY, WEEK, Profiles, profiles
@@ -181,6 +180,8 @@ def _about(known: Bools, past: Ints) -> tuple[Ints, Bools]:
 
 def _spread(mean: Floats, dispersion: float, levels: Sequence[float]) -> Floats:
     """Quantiles of counts, as of the gamma distribution of equal mean and variance; looked up between 200 exact ones."""
+    from scipy.special import gammaincinv
+
     exact = np.geomspace(mean.min(), mean.max(), 200)
     return np.stack(
         [np.interp(mean, exact, gammaincinv(exact / dispersion, level) * dispersion) for level in levels], axis=-1

@@ -8,6 +8,7 @@ from base64 import urlsafe_b64decode
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import httpx2
@@ -61,12 +62,17 @@ class Reader:
     """Reads targets, and remembers of drivers what their pages forget."""
 
     def __init__(self) -> None:
-        self._http = httpx2.Client(timeout=PATIENCE_S, trust_env=False, follow_redirects=False)
         self._sums: dict[str, StageSums] = {}
+
+    @cached_property
+    def _http(self) -> httpx2.Client:
+        """Made when it is needed: it loads all certificates, which takes as long as the rest of Almanac's composition."""
+        return httpx2.Client(timeout=PATIENCE_S, trust_env=False, follow_redirects=False)
 
     def close(self) -> None:
         """Close its connections."""
-        self._http.close()
+        if "_http" in vars(self):
+            self._http.close()
 
     def keep_only(self, clusters: frozenset[str]) -> None:
         """Forget the drivers of all other clusters."""

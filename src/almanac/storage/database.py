@@ -125,12 +125,18 @@ class Database:
     @contextmanager
     def _transaction(self, engine: Engine) -> Iterator[Connection]:
         try:
-            connection, transaction = self._trying(_begin, engine)
+            connection, transaction = self._begun(engine)
             with connection, transaction:
                 yield connection
         except (OperationalError, PoolTimeoutError) as error:
             cause = error.orig if isinstance(error, OperationalError) else error
             raise _trouble(str(cause).splitlines()[0]) from error
+
+    def _begun(self, engine: Engine) -> tuple[Connection, Transaction]:
+        try:
+            return _begin(engine)
+        except OperationalError:
+            return self._trying(_begin, engine)
 
 
 def _begin(engine: Engine) -> tuple[Connection, Transaction]:
