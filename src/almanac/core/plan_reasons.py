@@ -119,7 +119,7 @@ def sentences(plan: Plan) -> tuple[str, ...]:
     """A plan in words, one line for each thing to lack, to buy or to return."""
     bought = (sentence(lease) for lease in plan.buy)
     returned = (
-        f"Give back {_slots(each.slots)} of {each.lease} at {each.site} from {each.at:%Y-%m-%d %H:%M} UTC."
+        f"Give back {_places(each.slots)} of {each.lease} at {each.site} from {each.at:%Y-%m-%d %H:%M} UTC."
         for each in plan.give_back
     )
     return (*lacks(plan), *bought, *returned)
@@ -135,16 +135,16 @@ def sentence(lease: Lease) -> str:
     verb = f"Continue {lease.adjoins} with" if lease.adjoins else "Buy"
     named = ", ".join(lease.bookings[:3]) + (f" and {len(lease.bookings) - 3} more" if len(lease.bookings) > 3 else "")
     served = [f"booked: {named}"] if lease.bookings else []
-    served += [f"forecast in {lease.forecast_steps} of its steps"] if lease.forecast_steps else []
+    served += [f"forecast in {lease.forecast_steps} of its hours"] if lease.forecast_steps else []
     why = "; ".join(served) or "bridges two needs more cheaply than a new start"
     worth = f"costs {lease.cost:.4g}, without it {lease.cost_without:.4g}"
-    return f"{verb} {_slots(lease.slots)} at {lease.site} from {spoken(lease.window)} ({why}; {worth})."
+    return f"{verb} {_places(lease.slots)} at {lease.site} from {spoken(lease.window)} ({why}; {worth})."
 
 
 def _shortage(short: Shortage) -> str:
     what = "bookings lack" if short.firm else "the forecast lacks"
-    return f"From {spoken(short.window)} {what} up to {_slots(short.slots)}: {short.reason}."
+    return f"From {spoken(short.window)} {what} up to {_places(short.slots)}: {short.reason}."
 
 
-def _slots(count: int) -> str:
-    return f"{count} slot{'' if count == 1 else 's'}"
+def _places(count: int) -> str:
+    return f"{count} place{'' if count == 1 else 's'}"

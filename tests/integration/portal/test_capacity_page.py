@@ -62,7 +62,7 @@ def test_what_is_held_is_told_with_its_reason(operator, planned):
     page = operator.see(f"/capacity?profile={PROFILE}&days=1").text
     assert "weeks of history" in page
     assert ">planned<" in page
-    assert re.search(r"Buy \d slots? at local from .* without it \d", page)
+    assert re.search(r"Buy \d places? at local from .* without it \d", page)
     assert "Hour by hour" in page
     assert "such forecasts missed" in page
     assert "It can be told after two days of plans." in page

@@ -36,7 +36,7 @@ def test_the_slots_of_a_lease_are_places_of_their_own_with_their_share_of_its_pr
     assert [place.id for place in made] == ["l-1", "l-2"]
     assert {(place.window, place.cost, place.cost_without) for place in made} == {(window(3, 5), 2.0, 30.0)}
     assert {place.due_at for place in made} == {START + 2 * HOUR - NOTICE}
-    assert made[0].reason.startswith("Buy 2 slots at sky")
+    assert made[0].reason.startswith("Buy 2 places at sky")
 
 
 def test_what_is_bought_stays_as_it_is_when_the_plan_says_nothing_of_it() -> None:

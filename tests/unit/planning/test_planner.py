@@ -56,7 +56,7 @@ def test_the_cheaper_site_first_and_the_rest_at_the_other():
 def test_what_others_leave_limits_a_site_hour_by_hour_and_is_said():
     found = plan(problem([2, 2, 2], (replace(CLOUD, room=(2, 0, 12)),)))
     assert found.slots.tolist() == [[2, 0, 2]]
-    assert sentences(found)[0].endswith("lacks up to 2 slots: cloud has room for none beside others.")
+    assert sentences(found)[0].endswith("lacks up to 2 places: cloud has room for none beside others.")
 
 
 def test_what_others_leave_is_told_for_each_hour():
@@ -66,14 +66,14 @@ def test_what_others_leave_is_told_for_each_hour():
 
 def test_a_moments_notice_is_no_notice_of_nothing():
     found = plan(problem([2, 2], (replace(CLOUD, lead_time=timedelta(seconds=7)),)))
-    assert sentences(found)[0].endswith("the forecast lacks up to 2 slots: cloud wants a moment's notice.")
+    assert sentences(found)[0].endswith("the forecast lacks up to 2 places: cloud wants a moment's notice.")
 
 
 def test_what_a_site_can_no_longer_deliver_in_time_is_short_and_said():
     found = plan(problem([2, 2, 2, 2], (replace(CLOUD, lead_time=90 * timedelta(minutes=1)),)))
     assert found.slots.tolist() == [[0, 0, 2, 2]]
     assert sentences(found)[0] == (
-        "From 2026-05-04 00:00 to 02:00 UTC the forecast lacks up to 2 slots: cloud wants 1 h 30 min notice."
+        "From 2026-05-04 00:00 to 02:00 UTC the forecast lacks up to 2 places: cloud wants 1 h 30 min notice."
     )
 
 
@@ -88,7 +88,7 @@ def test_a_quota_that_is_too_small_is_used_up_and_said_and_bookings_come_first()
 def test_a_booking_that_cannot_be_held_is_a_firm_shortage():
     found = plan(problem([0, 0], firm=(Firm("b-1", "cloud", window(0, 1), 12),)))
     assert found.slots.tolist() == [[10, 0]]
-    assert sentences(found)[0].startswith("From 2026-05-04 00:00 to 01:00 UTC bookings lack up to 2 slots")
+    assert sentences(found)[0].startswith("From 2026-05-04 00:00 to 01:00 UTC bookings lack up to 2 places")
 
 
 def test_demand_that_is_worth_less_than_a_lease_is_left_short():
@@ -103,7 +103,7 @@ def test_each_lease_names_its_bookings_and_its_forecast_hours():
     four, two = sorted(found.buy, key=lambda lease: -lease.slots)
     assert (four.bookings, four.forecast_steps) == (("b-1",), 2)
     assert (two.window, two.slots, two.forecast_steps) == (window(1, 4), 2, 3)
-    assert sentences(found)[0].startswith("Buy 4 slots at cloud from 2026-05-04 01:00 to 03:00 UTC (booked: b-1")
+    assert sentences(found)[0].startswith("Buy 4 places at cloud from 2026-05-04 01:00 to 03:00 UTC (booked: b-1")
 
 
 def test_what_a_booking_stands_on_is_never_touched():
@@ -111,7 +111,7 @@ def test_what_a_booking_stands_on_is_never_touched():
     found = plan(problem([0, 0, 0, 0], held=held))
     assert found.slots.tolist() == [[4, 4, 4, 4]]
     assert found.give_back == (Return("l-2", "cloud", 3, T0),)
-    assert sentences(found) == ("Give back 3 slots of l-2 at cloud from 2026-05-04 00:00 UTC.",)
+    assert sentences(found) == ("Give back 3 places of l-2 at cloud from 2026-05-04 00:00 UTC.",)
 
 
 def test_a_lease_that_may_not_be_returned_stays():
@@ -131,7 +131,7 @@ def test_what_is_held_goes_on_rather_than_being_started_anew():
     held = (Held("l-1", "cloud", window(-1, 2), 3),)
     found = plan(problem([3, 3, 2, 2], held=held))
     assert found.buy == (Lease("cloud", window(2, 4), 2, (), 2, 4.0, 40.0, adjoins="l-1"),)
-    assert sentences(found)[0].startswith("Continue l-1 with 2 slots at cloud")
+    assert sentences(found)[0].startswith("Continue l-1 with 2 places at cloud")
 
 
 def test_a_quota_that_shrank_takes_nothing_away():
