@@ -13,6 +13,7 @@ from almanac.core.windows import Window
 from almanac.forecasting.forecast import MEMORY
 from almanac.forecasting.terms import Term
 from almanac.services.dials import Dials
+from almanac.services.plan_views import PlaceState
 
 MAX_DEMAND_BODY = 1024 * 1024
 """Bytes; sixty weeks of hours, twice, with room to spare."""
@@ -154,6 +155,8 @@ class Place(Out):
     start: f.Moment
     end: f.Moment
     bought: bool
+    state: Annotated[PlaceState, Field(description="Due and without room; asked for at its site; held by it.")]
+    trouble: Annotated[str, Field(description="Why its site doesn't hold it yet, as far as that is known.")]
     reason: str
     cost: float
     cost_without: float

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 PANEL = "Administer"
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,38}[a-z0-9]")
+_NO_ROOM = "there is no room beside what else is held."
 _SENTENCES = 6
 """Reasons shown of each plan; --json has all."""
 
@@ -179,9 +181,16 @@ def _show_plan(plan: ProfilePlan, past: int, ahead: int) -> None:
         output.say(f"  {sentence}")
     if len(plan.sentences) > _SENTENCES:
         output.say(f"  and {len(plan.sentences) - _SENTENCES} more (--json)", style="dim")
-    for sentence in (_score(plan), _saved(plan)):
+    for sentence in (*troubles(plan), _score(plan), _saved(plan)):
         if sentence:
             output.say(f"  {sentence}")
+
+
+def troubles(plan: ProfilePlan) -> list[str]:
+    """What was asked for, or is due, and isn't held: how much for each reason."""
+    why = Counter(place.trouble or _NO_ROOM for place in plan.places if place.trouble or place.state == "no room yet")
+    places = {reason: "1 place isn't" if count == 1 else f"{count} places aren't" for reason, count in why.items()}
+    return [f"{said} held yet, and asked for again by itself: {reason}" for reason, said in places.items()]
 
 
 def _score(plan: ProfilePlan) -> str:

@@ -64,7 +64,12 @@ class Coming:
 
 @dataclass(frozen=True)
 class Place:
-    """A place that the plan wants held."""
+    """A place that the plan wants held.
+
+    Attributes:
+        state: ``planned``, ``no room yet``, ``asked for`` or ``held``.
+        trouble: why its site doesn't hold it yet, as far as that is known.
+    """
 
     id: str
     site: str
@@ -74,6 +79,8 @@ class Place:
     reason: str
     cost: float
     cost_without: float
+    state: str = "planned"
+    trouble: str = ""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from almanac.services.caller import Caller
 from almanac.services.demand import DemandHistory
 from almanac.services.dials import Dials
 from almanac.services.kept_dials import KeptDials, Turned
-from almanac.services.plan_views import Past, PlansView, PlanView, plan_view
+from almanac.services.plan_views import Past, PlaceState, PlaceView, PlansView, PlanView, place_view, plan_view
 from almanac.services.planning import Outcome, Planning
 from almanac.storage.database import Database
 
@@ -51,7 +51,9 @@ class PlanDesk:
         """
         caller.can_operate()
         with self._database.read() as unit:
-            rows, places = unit.plans.all(), unit.plans.places()
+            rows, wanted = unit.plans.all(), unit.plans.places()
+            sites = {place.site for place in wanted}
+            leases = {lease.holder_id: lease for site in sites for lease in unit.leases.planned(site)}
         plans = [
             plan_view(
                 row.profile,
@@ -60,7 +62,7 @@ class PlanDesk:
                 row.facts,
                 failed=row.failed,
                 past=self._past(row.profile, now),
-                places=[place for place in places if place.profile == row.profile],
+                places=[place_view(p, leases.get(p.id), row.made_at, now) for p in wanted if p.profile == row.profile],
             )
             for row in rows
         ]
@@ -140,5 +142,5 @@ def _at(series: Series, start: datetime) -> list[int | None]:
 
 
 def _tried(made: Outcome, now: datetime) -> PlanView:
-    places = [place for place in made.places if not place.bought]
+    places = [PlaceView(place, PlaceState.PLANNED) for place in made.places if not place.bought]
     return plan_view(made.profile, now, made.basis, made.facts, failed=made.expected.failed, places=places)

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any
 
+from almanac.core.bookings import Phase
 from almanac.core.plan_places import Place
 from almanac.services.dials import Dials
+from almanac.storage.rows import LeaseRow
+
+_PATIENCE = timedelta(minutes=1)
+"""What was due for longer than this and isn't asked for found no room; the loop tries again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +98,29 @@ class Saved:
     at_once: float
 
 
+class PlaceState(StrEnum):
+    """What came of a place that the plan wants held."""
+
+    PLANNED = "planned"
+    NO_ROOM = "no room yet"
+    ASKED_FOR = "asked for"
+    HELD = "held"
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceView:
+    """A place that the plan wants held.
+
+    Attributes:
+        state: it was due and found no room; its site was asked for it; its site holds it for its window.
+        trouble: why its site doesn't hold it yet, as far as that is known.
+    """
+
+    place: Place
+    state: PlaceState
+    trouble: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class PlanView:
     """A profile's plan, counted in places: clusters of it at its smallest.
@@ -116,7 +145,7 @@ class PlanView:
     coming: Coming
     lacks: Sequence[str] = ()
     past: Past | None = None
-    places: Sequence[Place] = ()
+    places: Sequence[PlaceView] = ()
     score: Quality | None = None
     saved: Saved | None = None
 
@@ -155,3 +184,19 @@ def plan_view(profile: str, made_at: datetime, basis: str, facts: Mapping[str, A
         saved=None if saved is None else Saved(**saved | {"since": datetime.fromisoformat(saved["since"])}),
         **{"failed": False} | more,
     )
+
+
+def place_view(place: Place, lease: LeaseRow | None, made_at: datetime, now: datetime) -> PlaceView:
+    """A place with what came of it.
+
+    Args:
+        place: of a plan.
+        lease: the one that it is held by, or is to be.
+        made_at: when the plan was made.
+        now: aware UTC.
+    """
+    if lease is not None:
+        held = lease.phase is Phase.READY
+        return PlaceView(place, PlaceState.HELD if held else PlaceState.ASKED_FOR, lease.last_error or "")
+    late = not place.bought and max(place.due_at, made_at) + _PATIENCE <= now
+    return PlaceView(place, PlaceState.NO_ROOM if late else PlaceState.PLANNED)

@@ -12,6 +12,7 @@ import pytest
 from tests.integration.api.world import PROFILE
 from tests.integration.portal.visitor import Visitor
 
+from almanac.core.bookings import Phase
 from almanac.services.dials import Dials
 from almanac.services.kept_dials import KeptDials
 from almanac.services.plan_desk import PlanDesk
@@ -167,6 +168,19 @@ def test_what_cant_be_had_is_said_first(operator, planned, world):
     page = operator.see("/capacity").text
     assert "Not all that is wanted can be had." in page
     assert "local gives no more than" in page
+
+
+def test_what_a_site_refuses_is_told_with_its_reason(operator, planned, world):
+    operator.send(dials(operator), floor="1")
+    world.app.planning.make(world.clock())
+    world.app.reconciler.tick()
+    refused = "local has no room for it: a competitor was quicker."
+    with world.app.database.write() as unit:
+        for lease in unit.leases.planned("local"):
+            unit.leases.record(lease.id, world.clock(), phase=Phase.ABSENT, last_error=refused)
+    page = operator.see("/capacity").text
+    assert ">asked for<" in page
+    assert refused in page
 
 
 def test_where_nothing_is_held_dials_can_be_tried_but_not_turned(world, operator):

@@ -12,6 +12,8 @@ from tests.support.rig import ADA, MINUTE, SECOND, T0, Rig
 from almanac.core.demand_hours import Kind
 from almanac.core.errors import BadRequest, UnknownProfile
 from almanac.core.plan import Plan, Problem
+from almanac.core.plan_places import Place
+from almanac.core.ports import NoRoom
 from almanac.core.windows import Window
 from almanac.forecasting.series import HOUR, Series
 from almanac.forecasting.terms import Term
@@ -21,6 +23,7 @@ from almanac.services.caller import Caller
 from almanac.services.demand import DemandHistory
 from almanac.services.dials import Dials
 from almanac.services.leads import Leads
+from almanac.services.plan_views import place_view
 from almanac.services.planning import Planning
 from almanac.services.requests import BookingRequest
 from almanac.services.rules import Rules
@@ -218,6 +221,38 @@ def test_imported_demand_and_terms_are_planned_for_at_once(rig, history) -> None
     assert most() == many
     history.forget(OPERATOR, "lunches", rig.clock())
     assert most() == 0
+
+
+def test_an_operator_sees_what_a_site_refuses_and_why(rig) -> None:
+    for faults in rig.faults.values():
+        faults.fail("hold", NoRoom("A competitor has it."), times=None)
+    app = rig.another(Rules(plan=Dials(floor={"spark": 1})))
+
+    def states() -> set[tuple[str, str]]:
+        (plan,) = app.plan_desk.look(OPERATOR, rig.clock()).plans
+        return {(str(each.state), each.trouble) for each in plan.places}
+
+    app.planning.make(rig.clock())
+    assert states() == {("planned", "")}
+    for _ in range(3):
+        rig.clock.advance(MINUTE)
+        app.reconciler.tick()
+    assert any(state == "asked for" and "A competitor has it." in trouble for state, trouble in states())
+    for faults in rig.faults.values():
+        faults.clear()
+    for _ in range(40):
+        rig.clock.advance(MINUTE)
+        app.reconciler.tick()
+        app.planning.look(rig.clock())
+    assert ("held", "") in states()
+    app.database.close()
+
+
+def test_a_place_without_room_says_so() -> None:
+    late = Place("l-1", "spark", "sky", Window.lasting(T0, HOUR), due_at=T0)
+    assert place_view(late, None, T0, T0).state == "planned"
+    assert place_view(late, None, T0, T0 + MINUTE).state == "no room yet"
+    assert place_view(late, None, T0 + MINUTE, T0 + MINUTE).state == "planned"
 
 
 def test_what_nobody_wants_any_more_has_no_plan(rig, history) -> None:

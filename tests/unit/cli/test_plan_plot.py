@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from almanac.cli.plan import troubles
 from almanac.cli.plan_plot import draw
-from almanac.client.plan_models import Coming, Past, ProfilePlan
+from almanac.client.plan_models import Coming, Past, Place, ProfilePlan
 
 NOW = datetime(2027, 3, 1, 22, tzinfo=UTC)
 
@@ -50,3 +52,18 @@ def test_days_are_the_readers() -> None:
 
 def test_an_empty_plan_is_drawn() -> None:
     assert draw(plan(held=(), booked=(0,) * 4, likely=(0,) * 4), 40, 0, 4, ZoneInfo("UTC"))[0] == "  1 │"
+
+
+def test_what_is_not_held_is_told_once_for_each_reason() -> None:
+    refused, waits = (Place("l", "sky", NOW, NOW, bought, "Why.", 1.0, 2.0) for bought in (True, False))
+    places = (
+        replace(refused, state="asked for", trouble="Sky is full."),
+        replace(refused, state="asked for", trouble="Sky is full."),
+        replace(waits, state="no room yet"),
+        replace(refused, state="held"),
+        waits,
+    )
+    assert troubles(replace(plan(), places=places)) == [
+        "2 places aren't held yet, and asked for again by itself: Sky is full.",
+        "1 place isn't held yet, and asked for again by itself: there is no room beside what else is held.",
+    ]

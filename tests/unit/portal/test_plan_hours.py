@@ -13,7 +13,7 @@ from almanac.portal.local_times import LocalTimes
 from almanac.portal.plan_hours import Day, Effect, Hour, Week, columns, days, effects, hours
 from almanac.portal.views.capacity import Held, held, share
 from almanac.services.dials import Dials
-from almanac.services.plan_views import Coming, Past, PlansView, PlanView
+from almanac.services.plan_views import Coming, Past, PlaceState, PlaceView, PlansView, PlanView
 
 NOW = datetime(2027, 3, 1, 10, 20, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -101,18 +101,21 @@ def test_amounts_are_compared_in_words(part, whole, said):
 
 
 def test_alike_places_are_told_together_with_what_became_of_them():
-    now, later = Window.lasting(PRESENT, 2 * HOUR), Window.lasting(PRESENT + 3 * HOUR, HOUR)
+    now, later, last = (Window.lasting(PRESENT + begin * HOUR, 2 * HOUR) for begin in (0, 3, 9))
+    lunch, soon = {"reason": "Lunch.", "cost": 2, "cost_without": 60}, {"reason": "Soon.", "bought": True}
     places = [
-        Place("l-1", "spark-small", "sky", later, due_at=NOW + HOUR, reason="Lunch.", cost=2, cost_without=60),
-        Place("l-2", "spark-small", "sky", now, due_at=PRESENT, reason="Now.", cost=1, cost_without=9, bought=True),
-        Place("l-3", "spark-small", "sky", later, due_at=NOW + HOUR, reason="Lunch.", cost=2, cost_without=60),
-        Place("l-4", "spark-small", "sky", later, due_at=PRESENT, reason="Lunch.", cost=2, cost_without=60),
-        Place("l-5", "spark-small", "sky", later, due_at=PRESENT, reason="Soon.", bought=True),
-        Place("l-6", "spark-small", "sky", Window.lasting(PRESENT + 9 * HOUR, HOUR), due_at=NOW + HOUR),
+        PlaceView(Place("l-1", "spark-small", "sky", later, due_at=NOW, **lunch), PlaceState.PLANNED),
+        PlaceView(Place("l-2", "spark-small", "sky", now, due_at=NOW, reason="Now.", cost=1), PlaceState.HELD),
+        PlaceView(Place("l-3", "spark-small", "sky", later, due_at=NOW, **lunch), PlaceState.PLANNED),
+        PlaceView(Place("l-4", "spark-small", "sky", later, due_at=NOW, **lunch), PlaceState.NO_ROOM),
+        PlaceView(Place("l-5", "spark-small", "sky", later, due_at=NOW, **soon), PlaceState.ASKED_FOR),
+        PlaceView(Place("l-6", "spark-small", "sky", later, due_at=NOW, **soon), PlaceState.ASKED_FOR, "Refused."),
+        PlaceView(Place("l-7", "spark-small", "sky", last, due_at=NOW), PlaceState.PLANNED),
     ]
-    assert held(places, PRESENT + 9 * HOUR, NOW) == [
-        Held("sky", now, 1, "held", "Now.", 1, 9),
-        Held("sky", later, 1, "asked for", "Soon.", 0, 0),
-        Held("sky", later, 1, "no room yet", "Lunch.", 2, 60),
-        Held("sky", later, 2, "planned", "Lunch.", 4, 120),
+    assert held(places, PRESENT + 9 * HOUR) == [
+        Held("sky", now, 1, PlaceState.HELD, "", "Now.", 1, 0),
+        Held("sky", later, 1, PlaceState.ASKED_FOR, "", "Soon.", 0, 0),
+        Held("sky", later, 1, PlaceState.ASKED_FOR, "Refused.", "Soon.", 0, 0),
+        Held("sky", later, 1, PlaceState.NO_ROOM, "", "Lunch.", 2, 60),
+        Held("sky", later, 2, PlaceState.PLANNED, "", "Lunch.", 4, 120),
     ]

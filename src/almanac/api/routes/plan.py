@@ -11,8 +11,7 @@ from almanac.api import fields as f
 from almanac.api import plan_models as m
 from almanac.api.dependencies import App, Now, Who
 from almanac.api.errors import documented
-from almanac.core.plan_places import Place
-from almanac.services.plan_views import PlansView, PlanView
+from almanac.services.plan_views import PlaceView, PlansView, PlanView
 
 router = APIRouter(tags=["plan"], responses=documented(401, 403))
 
@@ -88,6 +87,8 @@ def _plan(view: PlanView) -> m.ProfilePlan:
     return m.ProfilePlan(**asdict(view) | {"places": [_place(each) for each in view.places]})
 
 
-def _place(place: Place) -> m.Place:
-    facts = {name: getattr(place, name) for name in m.Place.model_fields if name not in {"start", "end"}}
-    return m.Place(start=place.window.start, end=place.window.end, **facts)
+def _place(view: PlaceView) -> m.Place:
+    place = view.place
+    facts = {name: getattr(place, name) for name in ("id", "site", "bought", "reason", "cost", "cost_without")}
+    start, end = place.window.start, place.window.end
+    return m.Place(start=start, end=end, state=view.state, trouble=view.trouble, **facts)

@@ -15,23 +15,25 @@ from pydantic import BaseModel, Field
 
 from almanac.core.errors import AlmanacError, WrongState
 from almanac.core.local_time import zone_named
-from almanac.core.plan_places import Place
 from almanac.core.windows import Window
 from almanac.portal import plan_hours, term_lines
 from almanac.portal.errors import hint_of
 from almanac.portal.reader import Posting, Reader, Reading
 from almanac.services.dials import Dials
-from almanac.services.plan_views import PlansView, PlanView
+from almanac.services.plan_views import PlaceState, PlaceView, PlansView, PlanView
 
 router = APIRouter(prefix="/capacity")
 
 SPANS = (1, 3, 7)
 """Days that are shown before and after now."""
 _DAY = 24
-_PATIENCE = timedelta(minutes=1)
-"""What was due for longer than this and isn't asked for found no room; the loop tries again."""
-STATES = {"held": "ready", "asked for": "building", "no room yet": "failed", "planned": ""}
-"""What a place can be, and the look of its badge."""
+STATES = {
+    PlaceState.HELD: "ready",
+    PlaceState.ASKED_FOR: "building",
+    PlaceState.NO_ROOM: "failed",
+    PlaceState.PLANNED: "",
+}
+"""The look of a place's badge."""
 
 _Number = Annotated[float | None, Field(allow_inf_nan=False)]
 _Count = Annotated[int | None, Field(ge=0, le=1_000_000)]
@@ -104,7 +106,7 @@ class Held:
     """Places beside bookings that are held over the same time, for the same reason.
 
     Attributes:
-        state: of ``STATES``.
+        trouble: why their site doesn't hold them yet.
         cost: of all of them, in the operator's unit.
         cost_without: what their absence would cost.
     """
@@ -112,7 +114,8 @@ class Held:
     site: str
     window: Window
     count: int
-    state: str
+    state: PlaceState
+    trouble: str
     reason: str
     cost: float
     cost_without: float
@@ -156,14 +159,15 @@ def turn(form: Annotated[DialsForm, Form()], reader: Posting) -> Response:
     return reader.go(f"/capacity?{urlencode({'profile': form.profile, 'days': form.days})}")
 
 
-def held(places: Iterable[Place], until: datetime, now: datetime) -> list[Held]:
+def held(places: Iterable[PlaceView], until: datetime) -> list[Held]:
     """Places that begin before an instant, alike ones together, by start."""
 
-    def alike(place: Place) -> tuple[datetime, datetime, str, str, str]:
-        return place.window.start, place.window.end, place.site, _state(place, now), place.reason
+    def alike(one: PlaceView) -> tuple[datetime, datetime, str, str, str, str]:
+        window = one.place.window
+        return window.start, window.end, one.place.site, one.state, one.trouble, one.place.reason
 
-    shown = sorted((place for place in places if place.window.start < until), key=alike)
-    return [_together(list(some), now) for _, some in groupby(shown, key=alike)]
+    shown = sorted((one for one in places if one.place.window.start < until), key=alike)
+    return [_together(list(some)) for _, some in groupby(shown, key=alike)]
 
 
 def share(part: float, whole: float) -> str:
@@ -202,8 +206,8 @@ def _show(
         hours=hours,
         days=plan_hours.days(hours, reader.times),
         drawn=plan_hours.columns(hours),
-        held=held(places, reader.now + timedelta(hours=span), reader.now),
-        later=sum(place.window.start >= reader.now + timedelta(hours=span) for place in places),
+        held=held(places, reader.now + timedelta(hours=span)),
+        later=sum(each.place.window.start >= reader.now + timedelta(hours=span) for each in places),
         form=form or DialsForm.of(look, found),
         effects=plan_hours.effects(found, tried) if tried else None,
         share=share,
@@ -243,13 +247,8 @@ def _with(counts: Mapping[str, int], profile: str, count: int | None) -> dict[st
     return others if count is None else others | {profile: count}
 
 
-def _state(place: Place, now: datetime) -> str:
-    if place.bought:
-        return "held" if place.window.start <= now else "asked for"
-    return "no room yet" if place.due_at + _PATIENCE <= now else "planned"
-
-
-def _together(alike: Sequence[Place], now: datetime) -> Held:
+def _together(alike: Sequence[PlaceView]) -> Held:
     first = alike[0]
-    cost, without = (sum(getattr(place, name) for place in alike) for name in ("cost", "cost_without"))
-    return Held(first.site, first.window, len(alike), _state(first, now), first.reason, cost, without)
+    cost, without = (sum(getattr(one.place, name) for one in alike) for name in ("cost", "cost_without"))
+    place = first.place
+    return Held(place.site, place.window, len(alike), first.state, first.trouble, place.reason, cost, without)
