@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import sys
 import time
@@ -11,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import httpx2
+from tests.support.ports import free_port
 
 
 @dataclass(frozen=True)
@@ -36,13 +36,6 @@ class RunningProvider:
         answer = httpx2.post(url, data=form)
         assert answer.status_code == 302, answer.text
         return answer.headers["location"]
-
-
-def free_port() -> int:
-    """A port that nothing listens at just now."""
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        return bound.getsockname()[1]
 
 
 @contextmanager

@@ -6,6 +6,7 @@ Bookings never run like this; sites supervise, isolate and mend.
 from __future__ import annotations
 
 import os
+import random
 import secrets
 import shutil
 import signal
@@ -31,6 +32,8 @@ from almanac.spark.services import services_for
 LOOPBACK = "127.0.0.1"
 HEAD = Flavor("trial-head", Resources(cores=1, memory_mib=2048))
 WORKER = Flavor("trial-worker", Resources(cores=1, memory_mib=1280))
+_PORTS = range(12000, 32000)
+"""Below those that Linux gives to outgoing connections, of which any could take a port before its service does."""
 
 
 class TrialFailed(Exception):
@@ -65,7 +68,17 @@ def trial_spec(workers: int = 1, seats: int = 1, name: str = "trial", hosts: Seq
 def free_ports(names: Iterable[str]) -> dict[str, int]:
     """A free loopback port for each name, all different; nothing holds them until they are used."""
     with ExitStack() as held:
-        return {name: held.enter_context(socket.create_server((LOOPBACK, 0))).getsockname()[1] for name in names}
+        free = (port for port in random.sample(_PORTS, len(_PORTS)) if _holds(held, port))
+        return dict(zip(names, free, strict=False))
+
+
+def _holds(held: ExitStack, port: int) -> bool:
+    """Whether the port was free; it is held then."""
+    try:
+        held.enter_context(socket.create_server((LOOPBACK, port)))
+    except OSError:
+        return False
+    return True
 
 
 class Trial:

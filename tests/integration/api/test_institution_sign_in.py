@@ -9,7 +9,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from cryptography.fernet import Fernet
 from tests.integration.api.world import API, World
-from tests.support.provider import RunningProvider, free_port, running_provider
+from tests.support.ports import free_port
+from tests.support.provider import RunningProvider, running_provider
 
 from almanac.factory import wall_clock
 from almanac.services.caller import Role

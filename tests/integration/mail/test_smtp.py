@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 from tests.support.certificates import self_signed
-from tests.support.mailbox import PASSWORD, Mailbox, free_port, mailbox
+from tests.support.mailbox import PASSWORD, Mailbox, mailbox
+from tests.support.ports import free_port
 
 from almanac.mail.letters import Letter
 from almanac.mail.smtp import Deferred, Down, MailServer, Refused, Security

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -22,6 +21,7 @@ import pytest
 import uvicorn
 from cryptography.fernet import Fernet
 from tests.support.desk import HOSTS, NODE
+from tests.support.ports import free_port
 
 from almanac.api.app import create_app
 from almanac.core.catalogue import Profile
@@ -42,12 +42,6 @@ PYTHON = os.environ.get("ALMANAC_TEST_NODE_PYTHON", sys.executable)
 """The agent's: images have Pythons from 3.9 on."""
 USER = "nobody" if os.geteuid() == 0 else ""
 """As whom services run: somebody else than the agent where that is possible."""
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def until(what: Callable[[], object], why: Callable[[], str] = str) -> None:

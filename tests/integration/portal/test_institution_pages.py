@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 from cryptography.fernet import Fernet
 from tests.integration.portal.visitor import Visitor
-from tests.support.provider import RunningProvider, free_port, running_provider
+from tests.support.ports import free_port
+from tests.support.provider import RunningProvider, running_provider
 
 from almanac.factory import wall_clock
 from almanac.services.caller import Role

@@ -14,7 +14,8 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 import pytest
 from cryptography.fernet import Fernet
 from joserfc.jwk import KeySet, RSAKey
-from tests.support.provider import RunningProvider, free_port, running_provider
+from tests.support.ports import free_port
+from tests.support.provider import RunningProvider, running_provider
 
 from almanac.core.errors import Conflict, Forbidden, NotSignedIn
 from almanac.services.accounts import Accounts

@@ -7,8 +7,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
-from tests.support.mailbox import Mailbox, free_port, mailbox
+from tests.support.mailbox import Mailbox, mailbox
 from tests.support.mailing import HOUR, VAULT, book, called_off, mailing, told, with_addresses
+from tests.support.ports import free_port
 from tests.support.rig import ADA, LENA, MINUTE, PROFILES, T0, Rig
 
 from almanac.core.catalogue import Above
