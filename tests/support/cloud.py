@@ -144,12 +144,11 @@ class Cloud:
     def leftovers(self, project: Project) -> Leftovers:
         """What there is of a project, its network and default security group aside."""
         admin, mine = self.admin, {"project_id": project.id}
-        hosts_of_others = [group for group in admin.compute.aggregates() if group.name != "freepool"]
         return Leftovers(
             leases=len(self._leases(project)),
             servers=len(list(admin.compute.servers(all_projects=True, **mine))),
             flavors=sum(not flavor.is_public for flavor in project.connection.compute.flavors()),
-            aggregates=sum(project.id in json.dumps(group.metadata) for group in hosts_of_others),
+            aggregates=len(self._aggregates(project)),
             ports=sum(not port.device_owner.startswith("network:") for port in admin.network.ports(**mine)),
             floating_addresses=len(list(admin.network.ips(**mine))),
             security_groups=sum(group.name != "default" for group in admin.network.security_groups(**mine)),
@@ -168,6 +167,20 @@ class Cloud:
             network.delete_port(port)
         for found in network.networks(**mine):
             network.delete_network(found)
+
+    def _aggregates(self, project: Project) -> set[str]:
+        """Those of a project's reservations, without what Blazar leaves of one that collided with another's creation."""
+        every = {group.name: json.dumps(group.metadata) for group in self.admin.compute.aggregates()}
+        ours = {name for name, said in every.items() if name != "freepool" and project.id in said}
+        if not ours:
+            return ours
+        asked = {
+            "endpoint_filter": {"service_type": "placement"},
+            "headers": {"OpenStack-API-Version": "placement 1.2"},
+        }
+        classes = self.admin.session.get("/resource_classes", **asked).json()["resource_classes"]
+        made = {one["name"].removeprefix("CUSTOM_RESERVATION_").lower().replace("_", "-") for one in classes}
+        return ours - ({flavor.id for flavor in self.admin.compute.flavors(is_public=False)} - made)
 
     def _leases(self, project: Project) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self._reservations(project, "GET", "/leases").json()["leases"]
@@ -236,20 +249,30 @@ class Cloud:
         assert recipe is not None
         for lease in self._leases(project):
             if lease["status"] in {"CREATING", "STARTING", "DELETING"}:
-                processes.run(self.stack, *self._sql(recipe[1].replace("the-id-of-the-lease", str(lease["id"]))))
+                self._sql(recipe[1].replace("the-id-of-the-lease", str(lease["id"])))
                 assert self._reservations(project, "DELETE", f"/leases/{lease['id']}").ok
                 for one in lease["reservations"]:
-                    self._forget_reservation(one["id"])
+                    self.forget_reservation(one["id"])
 
-    def _sql(self, statements: str) -> list[str]:
-        return ["mariadb", "--no-defaults", f"--socket={self.stack.socket}", "-u", "root", "blazar", "-e", statements]
-
-    def _forget_reservation(self, reservation: str) -> None:
+    def forget_reservation(self, reservation: str) -> None:
         """Remove what a reservation that was made only half has in Nova."""
         for group in self.admin.compute.aggregates():
             if group.name == reservation and not group.hosts:
                 self.admin.compute.delete_aggregate(group)
         self.admin.compute.delete_flavor(reservation)
+
+    @contextmanager
+    def without_resource_classes(self) -> Iterator[None]:
+        """A while in which Placement can make no resource class."""
+        self._sql("RENAME TABLE placement.resource_classes TO placement.resource_classes_away")
+        try:
+            yield
+        finally:
+            self._sql("RENAME TABLE placement.resource_classes_away TO placement.resource_classes")
+
+    def _sql(self, statements: str) -> None:
+        client = ["mariadb", "--no-defaults", f"--socket={self.stack.socket}", "-u", "root", "blazar"]
+        processes.run(self.stack, *client, "-e", statements)
 
     def expire_tokens(self, project: Project) -> None:
         """Revoke every token that the member holds, and wait until no service takes them any more."""

@@ -14,6 +14,8 @@ _PATIENCE_S = 90.0
 _KEPT_BACK = {"connection", "content-encoding", "content-length", "date", "server", "transfer-encoding"}
 LOST = "lost"
 """The request arrives, and its answer doesn't."""
+BROKEN = "broken"
+"""The request is carried out, and answered with 500."""
 
 
 class Crossing:
@@ -22,27 +24,28 @@ class Crossing:
     Args:
         target: the service's address.
         every: of so many requests one meets with trouble.
-        troubles: in this order, each once; then all is well. A status with its ``Retry-After``, or LOST.
+        troubles: in this order, each once; then all is well. A status with its ``Retry-After``, LOST or BROKEN.
+        method: only requests of this HTTP method count; empty: all do.
     """
 
-    def __init__(self, target: str, every: int, troubles: list[object]) -> None:
+    def __init__(self, target: str, every: int, troubles: list[object], method: str = "") -> None:
         self._target = target.rstrip("/")
         self._every = every
         self._troubles = troubles
+        self._method = method
         self._asked = 0
         self._lock = threading.Lock()
         self.met: Counter[object] = Counter()
 
     def pass_on(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> requests.Response | None:
         """The answer to a request; None when it is lost."""
-        trouble = self._trouble()
+        trouble = self._trouble() if self._method in {"", method} else None
         if isinstance(trouble, int):
-            refused = requests.Response()
-            refused.status_code = trouble
-            refused.headers["Retry-After"] = "1"
-            return refused
+            return _refused(trouble)
         kept = {name: value for name, value in headers.items() if name.lower() not in {"host", "connection"}}
         answer = requests.request(method, self._target + path, headers=kept, data=body, timeout=_PATIENCE_S)
+        if trouble == BROKEN:
+            return _refused(500)
         return None if trouble == LOST else answer
 
     def _trouble(self) -> object:
@@ -55,10 +58,17 @@ class Crossing:
             return met
 
 
+def _refused(status: int) -> requests.Response:
+    answer = requests.Response()
+    answer.status_code = status
+    answer.headers["Retry-After"] = "1"
+    return answer
+
+
 @contextmanager
-def crossing(target: str, every: int, *troubles: object) -> Iterator[tuple[str, Crossing]]:
+def crossing(target: str, every: int, *troubles: object, method: str = "") -> Iterator[tuple[str, Crossing]]:
     """A crossing to a service while it is open; its address on loopback, and it."""
-    road = Crossing(target, every, list(troubles))
+    road = Crossing(target, every, list(troubles), method)
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import ExitStack
 from datetime import datetime, timedelta
 
 import pytest
 from tests.support.cloud import Leftovers
-from tests.support.crossing import LOST, crossing
+from tests.support.crossing import BROKEN, LOST, crossing
 from tests.support.outpost import HOUR, mixed
 
 from almanac.core.bookings import BookingStatus
@@ -94,15 +95,8 @@ def test_leases_deleted_behind_our_back_come_back_with_their_machines_and_the_pe
 
 
 def test_refused_put_off_and_lost_answers_cost_time_and_nothing_else(outposts, tenant):
-    troubles = (LOST, 429, 503, LOST, 500, LOST)
     with ExitStack() as roads:
-        met = []
-        for service, name in (("compute", "nova"), ("network", "neutron"), ("reservation", "blazar")):
-            direct = tenant.cloud.endpoint(service)
-            cloud = tenant.running.stack.url(name)
-            url, road = roads.enter_context(crossing(cloud, 5, *troubles))
-            redirect(tenant, service, direct.replace(cloud, url))
-            met.append(road.met)
+        met = troubled(tenant, roads, 5, LOST, 429, 503, LOST, 500, LOST)
         almanac = outposts()
         booking = almanac.book()
         almanac.becomes(booking, BookingStatus.READY)
@@ -110,6 +104,31 @@ def test_refused_put_off_and_lost_answers_cost_time_and_nothing_else(outposts, t
         almanac.end(booking)
         assert all(each[LOST] >= 1 for each in met)
         almanac.close()
+
+
+def test_deletes_that_are_carried_out_and_answered_with_an_error_or_not_at_all_leave_nothing(outposts, tenant):
+    with ExitStack() as roads:
+        met = troubled(tenant, roads, 1, BROKEN, LOST, method="DELETE")
+        almanac = outposts()
+        booking = almanac.book()
+        almanac.becomes(booking, BookingStatus.READY)
+        almanac.end(booking)
+        assert [each[BROKEN] for each in met] == [1, 1, 1]
+        assert [each[LOST] for each in met][:2] == [1, 1]  # a lease is seen to be gone before its second
+        assert almanac.view(booking).status is BookingStatus.ENDED
+        almanac.close()
+
+
+def troubled(tenant, roads: ExitStack, every: int, *troubles: object, method: str = "") -> list[Counter[object]]:
+    """Bad roads to Nova, Neutron and Blazar while the stack is open; what is met on each."""
+    met = []
+    for service, name in (("compute", "nova"), ("network", "neutron"), ("reservation", "blazar")):
+        direct = tenant.cloud.endpoint(service)
+        cloud = tenant.running.stack.url(name)
+        url, road = roads.enter_context(crossing(cloud, every, *troubles, method=method))
+        met.append(road.met)
+        redirect(tenant, service, direct.replace(cloud, url))
+    return met
 
 
 def redirect(tenant, service: str, url: str) -> None:

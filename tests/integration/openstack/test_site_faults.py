@@ -9,7 +9,7 @@ import pytest
 from tests.support.sky import HOUR, Sky, again, until
 from tests.support.tenant import Tenant
 
-from almanac.core.ports import ClusterState, LeaseState, NoRoom, Permanent, Temporary
+from almanac.core.ports import ClusterState, LeaseState, Permanent, Temporary
 
 pytestmark = [pytest.mark.cloud, pytest.mark.turn(-2), pytest.mark.timeout(900)]
 
@@ -63,13 +63,13 @@ def runs_in_the_end(sky):
         time.sleep(1)
 
 
-def until_told(sky, words):
-    """Start it as the loop does until it is said why it can't be."""
+def until_told(steps, words):
+    """Try as the loop does until it is said why it can't be."""
     deadline, told = time.monotonic() + 300, ""
     while words not in told:
         assert time.monotonic() < deadline, told
         try:
-            list(sky.site.start(sky.spec()))
+            list(steps())
         except Temporary as trouble:
             told = trouble.reason
         time.sleep(1)
@@ -109,7 +109,10 @@ def test_a_reservation_that_novas_scheduler_never_heard_of_is_exchanged(sky, run
     with running.frozen("nova-scheduler"):
         running.restart("rabbitmq")
         until(lambda: active(sky), "never active")
-    until_told(sky, "Nova found no place for head and worker-1 in what Blazar had reserved")
+    until_told(
+        lambda: sky.site.start(sky.spec()),
+        "Nova found no place for head and worker-1 in what Blazar had reserved",
+    )
     again(lambda: list(sky.site.start(sky.spec())))
     runs_in_the_end(sky)
     [lease] = tenant.leases()
@@ -170,27 +173,30 @@ def test_nova_is_down_and_nothing_is_taken_for_gone(sky, running):
     runs_in_the_end(sky)
 
 
-def test_a_cloud_that_somebody_else_filled_has_no_room_until_it_has(sky, running, tmp_path):
-    (tmp_path / "competitor").mkdir()
-    competitor = Tenant(running, tmp_path / "competitor")
-    lease = competitor.take_all_hosts(sky.order(start=48 * HOUR).window.padded(before=HOUR, after=HOUR))
-    wanted = sky.order(start=48 * HOUR)
-    with pytest.raises(NoRoom, match="Not enough hosts"):
-        list(sky.site.hold(wanted))
-    assert sky.site.observe().leases == ()
-    competitor.cloud.remove("reservation", f"/leases/{lease['id']}", "give back")
-    list(sky.site.hold(wanted))
-    assert usable(sky) == [("m.small", 2)]
-    competitor.close()
-
-
-def test_a_start_that_was_cut_and_an_answer_that_was_lost_make_one_machine_each(sky, tenant):
+def test_machines_that_stay_in_deletion_are_waited_for_with_their_lease(sky, running, tenant):
     again(lambda: list(sky.site.hold(sky.order())))
     until(lambda: active(sky), "never active")
-    for steps in range(1, 5):
-        cut = sky.reopen().start(sky.spec())
-        for _ in range(steps):
-            next(cut)
-        cut.close()
+    again(lambda: list(sky.site.start(sky.spec())))
     runs_in_the_end(sky)
-    assert sorted(one["name"] for one in tenant.servers()) == ["c-1-head", "c-1-worker-1"]
+    with running.without("nova-compute"):
+        until_told(lambda: sky.site.stop({"cluster": "c-1"}), "The cloud is still deleting machines.")
+        assert [one["OS-EXT-STS:task_state"] for one in tenant.servers()] == ["deleting"] * 2
+        assert [one.id for one in again(sky.site.observe).clusters] == ["c-1"]
+        assert active(sky)
+    again(lambda: list(sky.site.stop({"cluster": "c-1"})))
+    assert again(sky.site.observe).clusters == ()
+
+
+def test_what_blazar_leaves_in_nova_is_named_for_whoever_runs_it(sky, running, tenant):
+    wanted = sky.order(start=HOUR)
+    with running.without_resource_classes(), pytest.raises(Temporary, match="Failed to create resource class"):
+        list(sky.site.hold(wanted))
+    assert tenant.leases() == []
+    said = sky.site.capacity().leftovers
+    left = [group.name for group in running.admin.compute.aggregates() if any(group.name in one for one in said)]
+    assert len(left) == len(said) > 0
+    for name in left:
+        assert running.admin.compute.get_flavor(name).name == f"reservation:{name}"
+        running.forget_reservation(name)
+    again(lambda: list(sky.site.hold(wanted)))
+    assert usable(sky) == [("m.small", 2)]

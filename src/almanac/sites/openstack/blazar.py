@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+import stamina
 
 from almanac.core.ports import Permanent, Temporary
 from almanac.core.windows import Window
@@ -23,6 +26,9 @@ _CLOCKS_DIFFER = "Start date must be later than current date"
 """The cloud's clock is ahead of ours, so that what we ask to begin this minute is past there."""
 _IN_BETWEEN = "Invalid lease status"
 _UNKNOWN_KIND = "resource type is not supported"
+_CLASS = re.compile(r"create resource class .CUSTOM_RESERVATION_([0-9A-F]{8}(?:_[0-9A-F]{4}){3}_[0-9A-F]{12})")
+"""Placement's resource class of a reservation, whose id is in it."""
+_COLLISIONS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,11 +127,25 @@ class Busy(Temporary):
     """Blazar is at it just now."""
 
 
-class Blazar:
-    """The reservation API of one project. Leases are told apart by name, which Blazar doesn't keep unique."""
+class Collided(Temporary):
+    """Placement failed Blazar in mid-creation, which took the lease back but not what it had made in Nova.
 
-    def __init__(self, cloud: Cloud) -> None:
+    That happens to creations at the same moment on MySQL: Placement counts its resource classes itself, and takes the
+    database's word that a number is taken (``PRIMARY``) for a name that is (as of Placement 16).
+    """
+
+
+class Blazar:
+    """The reservation API of one project. Leases are told apart by name, which Blazar doesn't keep unique.
+
+    Args:
+        cloud: the project.
+        left: is told of every reservation that Blazar gave up without removing its flavor and its aggregate.
+    """
+
+    def __init__(self, cloud: Cloud, left: Callable[[str], object] = lambda _: None) -> None:
         self._cloud = cloud
+        self._left = left
 
     def leases(self, now: datetime) -> tuple[BlazarLease, ...]:
         """All of the project's leases."""
@@ -137,13 +157,17 @@ class Blazar:
         return parse(self._cloud.call("reservation", "GET", f"/leases/{lease}", "show a lease")["lease"], now)
 
     def create(self, name: str, window: Window, wanted: Wanted, amount: int, now: datetime) -> BlazarLease:
-        """Make a lease.
+        """Make a lease; one whose creation collided with another's is asked for again.
 
         Raises:
             UnknownKind: no plugin for this kind of reservation.
             NoRoom: not enough hosts for the whole window.
             SiteError: otherwise; the lease may exist all the same.
         """
+        calling = stamina.RetryingCaller(attempts=_COLLISIONS, wait_initial=0.2, wait_max=1.0)
+        return calling(Collided, self._create, name, window, wanted, amount, now)
+
+    def _create(self, name: str, window: Window, wanted: Wanted, amount: int, now: datetime) -> BlazarLease:
         body = {
             "name": name,
             "start_date": "now" if window.start <= now else minute(window.start),
@@ -157,7 +181,11 @@ class Blazar:
         if not answer.ok:
             if _UNKNOWN_KIND in answer.message:
                 raise UnknownKind(f"Blazar has no reservations of kind {wanted.kind}: {answer.message}")
-            raise error(answer, "reservation", f"lease {amount} x {name.rpartition('/')[2]}", self._cloud.name)
+            why = error(answer, "reservation", f"lease {amount} x {name.rpartition('/')[2]}", self._cloud.name)
+            if (unfinished := _CLASS.search(answer.message)) is not None:
+                self._left(unfinished[1].lower().replace("_", "-"))
+                raise Collided(str(why)) from why
+            raise why
         return parse(answer.body["lease"], now)
 
     def move(self, lease: BlazarLease, window: Window, now: datetime) -> BlazarLease:

@@ -17,6 +17,7 @@ from almanac.sites.folder import Folder
 from almanac.sites.openstack.settings import LeaseKind
 
 _LONGEST_LABEL = 45
+_UNFINISHED = "unfinished.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,19 @@ class Book:
         """This kind of reservation works here."""
         with Folder(self._directory) as folder:
             folder.write_json("kind.json", {"kind": kind.value})
+
+    def note(self, reservation: str, now: datetime) -> None:
+        """A reservation was begun, and something of it may be left that this account doesn't see."""
+        with Folder(self._directory) as folder:
+            kept = folder.read_json(_UNFINISHED) or {}
+            folder.write_json(_UNFINISHED, kept | {reservation: now.isoformat()})
+
+    def unfinished(self, since: datetime) -> dict[str, datetime]:
+        """Such reservations that were noted since then, and when."""
+        with Folder(self._directory) as folder:
+            kept = folder.read_json(_UNFINISHED) or {}
+        noted = {reservation: datetime.fromisoformat(instant) for reservation, instant in kept.items()}
+        return {reservation: instant for reservation, instant in noted.items() if instant >= since}
 
     def read(self, order: str) -> Entry | None:
         """An order's entry."""

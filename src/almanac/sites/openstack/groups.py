@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Container, Sequence
-from contextlib import suppress
 from datetime import datetime, timedelta
 
 import stamina
@@ -160,9 +159,11 @@ class Group:
         for part in parts:
             longer = part
             if part.started and part.window.end < window.end and reaching + part.amount <= amount:
-                with suppress(NoRoom, Permanent):
+                try:
                     longer = self._blazar.move(part, Window(part.window.start, window.end), self._clock())
                     reaching += part.amount
+                except (NoRoom, Permanent) as refusal:  # it asks for the very hosts that it has
+                    log.info("%s is followed by another lease: %s", part.name, refusal)
             found.append(longer)
         return found
 

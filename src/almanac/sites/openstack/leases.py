@@ -17,6 +17,7 @@ from functools import partial
 from almanac.core.ports import Handle, LeaseOrder, LeaseState, NoRoom, Permanent, SeenLease, SiteError, Temporary
 from almanac.core.resources import Flavor
 from almanac.core.windows import Window
+from almanac.sites.openstack import leftovers
 from almanac.sites.openstack.blazar import Blazar, BlazarLease, UnknownKind, Wanted
 from almanac.sites.openstack.book import Book, Entry, entry, label
 from almanac.sites.openstack.covering import shortfalls, surplus, whole_minutes
@@ -173,14 +174,14 @@ class Leases:
         return tuple(seen)
 
     def leftovers(self) -> tuple[str, ...]:
-        """Our leases that Blazar refuses to end, in words for an operator; what was known last while Blazar doesn't answer."""
+        """What Blazar has left behind, in words for an operator; what was known last while Blazar doesn't answer."""
+        now = self._clock()
         if self._reserved():
             with suppress(SiteError):
-                every = [
-                    one for parts in self._all_parts(self._clock()).values() for all_ in parts.values() for one in all_
-                ]
-                self._left = tuple(_left(one) for one in every if one.cut_off)
-        return self._left
+                every = [one for parts in self._all_parts(now).values() for all_ in parts.values() for one in all_]
+                self._left = tuple(leftovers.in_blazar(one) for one in every if one.cut_off)
+        since = now - leftovers.TOLD_FOR
+        return self._left + tuple(leftovers.in_nova(*one) for one in self._book.unfinished(since).items())
 
     def _see(self, known: Entry, parts: Parts, now: datetime, *, whole: bool) -> SeenLease:
         state = self._state(known, parts, now) if parts else _by_time(known.window, now)
@@ -282,18 +283,6 @@ class Leases:
 def _endable(parts: Parts) -> Parts:
     left = {name: [one for one in all_ if not one.cut_off] for name, all_ in parts.items()}
     return {name: all_ for name, all_ in left.items() if all_}
-
-
-def _nodes(amount: int) -> str:
-    return "1 node" if amount == 1 else f"{amount or 'some'} nodes"
-
-
-def _left(lease: BlazarLease) -> str:
-    return (
-        f"Blazar has left the lease {lease.id} ({lease.name}) in {lease.status} and won't end it: until "
-        f"{lease.window.end:%Y-%m-%d %H:%M} UTC it may keep {_nodes(lease.amount)} from others. "
-        "Whoever runs Blazar can end it (docs: how-to/operate-an-openstack-site)."
-    )
 
 
 def _by_time(window: Window, now: datetime) -> LeaseState:

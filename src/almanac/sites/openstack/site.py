@@ -69,9 +69,8 @@ class OpenStackSite:
         book = Book(state)
         self.instance = book.instance
         machines = Machines(self._cloud, settings, book.instance)
-        leases = Leases(
-            Blazar(self._cloud), book, settings, self._flavor_id, self._reserved, clock, lambda: _places(machines.all())
-        )
+        blazar = Blazar(self._cloud, left=lambda reservation: book.note(reservation, clock()))
+        leases = Leases(blazar, book, settings, self._flavor_id, self._reserved, clock, lambda: _places(machines.all()))
         self._ground = Ground(
             settings=settings,
             leases=leases,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import stamina
 
 from almanac.core.ports import LeaseOrder, LeaseState, NoRoom, Permanent, PlacedNode, Temporary
 from almanac.core.resources import Flavor, Resources
@@ -124,6 +126,15 @@ def test_a_useless_reservation_stays_where_there_is_no_room_for_another(case):
     assert not case.leases.exchange("l-1", [HEAD.flavor, WORKER.flavor], "r-id-2")
     assert case.leases.active("l-1") == {"m.medium": [("r-id-1", 1)], "m.small": [("r-id-2", 1)]}
     assert not case.leases.exchange("l-1", [HEAD.flavor, WORKER.flavor], "r-gone")
+
+
+def test_what_is_left_in_nova_of_a_reservation_that_was_given_up_is_named_for_a_week(case):
+    case.book.note("4f3f55bd-4d3a-4e93-b679-94c08ba622f6", NOW)
+    [left] = case.leases.leftovers()
+    assert "the flavor and the aggregate 4f3f55bd-4d3a-4e93-b679-94c08ba622f6 in Nova" in left
+    assert "2026-12-01 10:00 UTC" in left
+    case.now += timedelta(days=8)
+    assert case.leases.leftovers() == ()
 
 
 def test_all_or_nothing(case):
@@ -287,15 +298,29 @@ class Api:
         return self.answers.pop(0)
 
 
+class Nothing:
+    def reservation(self, _amount):
+        return {}
+
+
+@pytest.mark.parametrize(("collisions", "made"), [(2, True), (4, False)])
+def test_a_creation_that_collided_with_anothers_is_asked_for_again_and_what_it_left_is_told(collisions, made):
+    said = "Failed to create resource class 'CUSTOM_RESERVATION_4F3F55BD_4D3A_4E93_B679_94C08BA622F6'"
+    lease = {"id": "1", "name": "n", "start_date": "2026-12-01T10:02:00", "end_date": "2026-12-01T11:00:00"}
+    api = Api(*[Answer(500, {"error_message": said})] * collisions, Answer(201, {"lease": lease}))
+    left = []
+    blazar = Blazar(api, left.append)
+    refused = nullcontext() if made else pytest.raises(Temporary, match="Failed to create resource class")
+    with stamina.set_testing(True, attempts=4), refused:
+        assert blazar.create("n", Window(NOW, NOW + HOUR), Nothing(), 1, NOW).id == "1"
+    assert left == ["4f3f55bd-4d3a-4e93-b679-94c08ba622f6"] * collisions
+
+
 def test_a_clock_that_is_behind_the_clouds_does_no_harm():
     late = Answer(400, {"error_message": "Start date must be later than current date"})
     lease = {"id": "1", "name": "n", "start_date": "2026-12-01T10:02:00", "end_date": "2026-12-01T11:00:00"}
     api = Api(late, Answer(201, {"lease": lease | {"status": "PENDING", "reservations": [], "events": []}}))
     window = Window(NOW.replace(minute=1, second=0), NOW + HOUR)
-
-    class Nothing:
-        def reservation(self, _amount):
-            return {}
 
     Blazar(api).create("n", window, Nothing(), 1, NOW)
     assert [body["start_date"] for _, _, body in api.asked] == ["2026-12-01 10:01", "now"]
