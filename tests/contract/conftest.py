@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -81,7 +80,7 @@ class Bench:
     def held(self, lease: str = "lease-1") -> LeaseOrder:
         """A lease that is held and active."""
         order = self.order(lease)
-        list(self.site.hold(order))
+        self.hold(order)
         self.eventually(lambda: self.lease(lease, LeaseState.ACTIVE))
         return order
 
@@ -113,25 +112,39 @@ class Bench:
         seen = self.site.observe()
         return {lease.id for lease in seen.leases}, {cluster.id for cluster in seen.clusters}
 
+    def again(self, call: Callable[[], T]) -> T:
+        """Do something as the loop does: once more while the site says that it takes its time."""
+        deadline = self.clock() + self.patience
+        while True:
+            try:
+                return call()
+            except Temporary:
+                assert self.clock() < deadline, f"not within {self.patience}: {self.site.observe()}"
+                self.wait(timedelta(seconds=0.5))
+
+    def hold(self, order: LeaseOrder) -> list[Handle]:
+        """Hold a lease; the handles of the call that came to its end."""
+        return self.again(lambda: list(self.site.hold(order)))
+
+    def give_back(self, handle: Handle) -> None:
+        """Give a lease back."""
+        self.again(lambda: self.site.give_back(handle))
+
+    def start(self, spec: ClusterSpec) -> list[Handle]:
+        """Start a cluster; the handles of the call that came to its end."""
+        return self.again(lambda: list(self.site.start(spec)))
+
     def end(self, handle: Handle) -> None:
-        """End a cluster as the loop does: again while the site says that it takes its time."""
-
-        def ended() -> bool | None:
-            with suppress(Temporary):
-                list(self.site.stop(handle))
-                return True
-            return None
-
-        self.eventually(ended)
+        """End a cluster."""
+        self.again(lambda: list(self.site.stop(handle)))
 
     def clean(self) -> None:
         """End everything, as the suite leaves no process behind."""
-        site = self.reopen()
-        seen = site.observe()
+        seen = self.reopen().observe()
         for cluster in seen.clusters:
             self.end(cluster.handle)
         for lease in seen.leases:
-            site.give_back(lease.handle)
+            self.give_back(lease.handle)
 
 
 def simulated(tmp_path: Path) -> Bench:

@@ -11,6 +11,9 @@ from almanac.core.windows import Window
 from almanac.sites.openstack.cloud import Cloud as Site
 from almanac.sites.openstack.settings import OpenStackSettings
 
+USUAL = {"cores": 40, "instances": 20, "ram": 2**17}
+"""Of Nova's quota."""
+
 
 class Tenant:
     """A fresh project with a quota that tests can fill.
@@ -24,7 +27,7 @@ class Tenant:
     def __init__(self, running: Cloud, directory: Path, *, routed: bool = False) -> None:
         self.running = running
         self.project: Project = running.project(directory, routed=routed)
-        self.limit(cores=40, instances=20, ram=2**17)
+        self.limit(**USUAL)
         self.cloud = Site(self.settings())
 
     def limit(self, **quota: int) -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-
 import pytest
-from tests.support.cloud import Cloud, Project
-from tests.support.leases import create_lease, show_lease, until
+from tests.support.cloud import Cloud
+from tests.support.leases import until
 
 pytestmark = [pytest.mark.cloud, pytest.mark.turn(-2), pytest.mark.timeout(900)]
 
@@ -15,13 +13,6 @@ pytestmark = [pytest.mark.cloud, pytest.mark.turn(-2), pytest.mark.timeout(900)]
 def cloud(unlucky_cloud: Cloud) -> Cloud:
     """A cloud that no other test suffers in."""
     return unlucky_cloud
-
-
-def test_leases_survive_a_killed_manager(cloud: Cloud, project: Project) -> None:
-    now = datetime.now(UTC)
-    lease = create_lease(project, start=now + timedelta(minutes=1), end=now + timedelta(minutes=30))
-    cloud.restart("blazar-manager")
-    until(lambda: show_lease(project, lease)["status"] == "ACTIVE")
 
 
 def test_a_host_is_down_for_a_while(cloud: Cloud) -> None:

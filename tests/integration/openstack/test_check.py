@@ -13,6 +13,7 @@ import yaml
 from cryptography.fernet import Fernet
 from openstack.connection import Connection
 from tests.support.standin import standing_in
+from tests.support.tenant import USUAL
 
 from almanac.core.catalogue import Profile
 from almanac.core.resources import Flavor, Resources
@@ -31,6 +32,11 @@ pytestmark = [pytest.mark.cloud, pytest.mark.timeout(900)]  # the first test may
 SHAPES = (Flavor("head", Resources(1, 1024, 2)), Flavor("worker", Resources(4, 8192, 8)))
 PROFILES = (Profile("notebook", "", "head"), Profile("spark", "", "head", "worker", workers=2, max_workers=2))
 NEEDS = Needs(PROFILES, SHAPES)
+
+
+@pytest.fixture
+def tenant(shared):
+    return shared
 
 
 def clock() -> datetime:
@@ -152,17 +158,23 @@ def test_a_catalog_without_blazar(without_blazar):
     assert seen["lease"].outcome is Outcome.SKIPPED
 
 
-def test_a_quota_that_is_too_small(tenant):
-    quota = {"cores": 2, "instances": 2, "ram": 4096}
-    tenant.running.admin.compute.put(f"/os-quota-sets/{tenant.project.id}", json={"quota_set": quota})
-    seen = found(trial(tenant.settings()), "profiles", "quota")
+@pytest.fixture
+def modest(tenant):
+    """The project with a small quota."""
+    tenant.limit(cores=2, instances=2, ram=4096)
+    yield tenant
+    tenant.limit(**USUAL)
+
+
+def test_a_quota_that_is_too_small(modest):
+    seen = found(trial(modest.settings()), "profiles", "quota")
     assert seen["profiles"].outcome is Outcome.NOTE
     assert "Can be booked: notebook (1 x m.tiny)." in seen["profiles"].says
     assert "spark: no flavor has 4 cores, 8 GiB of memory" in seen["profiles"].says
     assert seen["quota"].outcome is Outcome.FAILED
     assert "allows 2 instances where the largest profile takes 3" in seen["quota"].says
     assert "can raise it" in seen["quota"].mend
-    spark = trial(tenant.settings(), Needs(PROFILES[1:], SHAPES))
+    spark = trial(modest.settings(), Needs(PROFILES[1:], SHAPES))
     assert found(spark, "profiles")["profiles"].outcome is Outcome.FAILED
 
 

@@ -52,7 +52,6 @@ def test_a_worker_on_a_dead_host_is_told_of_and_comes_back_when_nova_finds_it_a_
     almanac.end(booking)
 
 
-@elsewhere
 def test_a_cloud_that_a_competitor_filled_is_said_at_once_and_had_when_he_leaves(outposts, running, tmp_path):
     (tmp_path / "competitor").mkdir()
     competitor, almanac = Tenant(running, tmp_path / "competitor"), outposts()

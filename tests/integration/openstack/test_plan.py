@@ -79,8 +79,11 @@ def test_a_walk_in_takes_over_a_lease_that_the_plan_holds(app, sky, tenant):
         return app.bookings.get(ADA, booked.id, sky.clock()).status is BookingStatus.READY
 
     until(app, ready, "it never becomes ready")
-    assert [each["id"] for each in tenant.leases()] == [lease["id"]]
-    assert ends(tenant)[0] >= booked.end - timedelta(minutes=1)
+    # Blazar lengthens a lease on its own hosts only: where another test has them later, one that follows does the rest.
+    assert lease["id"] in {each["id"] for each in tenant.leases()}
+    [machine] = tenant.servers()
+    assert machine["flavor"]["original_name"] == f"reservation:{lease['reservations'][0]['id']}"
+    assert max(ends(tenant)) >= booked.end - timedelta(minutes=1)
     app.bookings.release(ADA, booked.id, sky.clock())
     until(app, lambda: not tenant.leases() and not tenant.servers(), "something is left of it")
 
