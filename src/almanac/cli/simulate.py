@@ -71,6 +71,7 @@ def simulate(
         failing=failing / 100,
         seed=seed,
     )
+    _check(plot, sweep)
     length, began = options.length(duration), options.origin(origin)
     with output.progress(1) as told:
         told(f"reading {trace.name}")
@@ -90,6 +91,19 @@ def simulate(
         output.as_json(table.to_json())
     else:
         _show(table)
+
+
+def _check(plot: Path | None, sweep: str | None) -> None:
+    """What can be told before a trace is read and played for minutes."""
+    from almanac.core.errors import BadRequest
+    from almanac.simulation.plot import check
+
+    if sweep is not None and sweep not in SWEEPS:
+        raise BadRequest(f"There is no sweep over {sweep!r}.", hint=f"Choose one of {', '.join(SWEEPS)}.")
+    if sweep is not None and plot is not None:
+        raise BadRequest("A sweep has no picture.", hint="Leave --plot or --sweep out.")
+    if plot is not None:
+        check(plot)
 
 
 def _compare(found: Input, market: Market, dials: Dials, booked: float) -> Comparison:
@@ -130,17 +144,18 @@ def _show(table: Comparison) -> None:
         )
         for row in table.rows.values()
     ]
+    from almanac.forecasting.trouble import count
+
     output.table(headings, rows, empty="Nothing was played.")
     days = table.hours / 24
     output.say(
-        f"{table.sessions:,} sessions, {table.workshops} workshops booked; scored over {days:.0f} days after "
-        f"{table.learning / 24:.0f} to learn from; at most {table.peak} slots in use at once."
+        f"{count(table.sessions, 'session')}, {count(table.workshops, 'workshop')} booked; scored over {days:.0f} days after "
+        f"{table.learning / 24:.0f} to learn from; at most {count(table.peak, 'slot')} in use at once."
     )
 
 
 def _sweep(found: Input, what: str, market: Market, dials: Dials, booked: float, *, as_json: bool) -> None:
     """Ours alone, with one thing varied."""
-    from almanac.core.errors import BadRequest
     from almanac.simulation.engine import Engine
     from almanac.simulation.market import UNLIMITED
     from almanac.simulation.ours import Almanac
@@ -157,8 +172,6 @@ def _sweep(found: Input, what: str, market: Market, dials: Dials, booked: float,
             (f"{boot // 60} min to start", replace(market, boot_s=boot), booked) for boot in (0, 120, 300, 600, 1200)
         ],
     }
-    if what not in cases:
-        raise BadRequest(f"There is no sweep over {what!r}.", hint=f"Choose one of {', '.join(SWEEPS)}.")
     rows = []
     with output.progress(len(cases[what])) as told:
         for name, terms, share in cases[what]:
@@ -186,4 +199,5 @@ def _sweep(found: Input, what: str, market: Market, dials: Dials, booked: float,
 
 
 def _seconds(text: str) -> int:
-    return round(options.length(text).total_seconds())
+    """A length in seconds; 0 is one, too: a site that wants no notice, say."""
+    return 0 if text.strip() in {"0", "0s", "0m", "0h"} else round(options.length(text).total_seconds())

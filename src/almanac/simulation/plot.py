@@ -9,9 +9,23 @@ from typing import Any
 
 import numpy as np
 
+from almanac.core.errors import BadRequest
 from almanac.simulation.result import Result
 
 _WEEK_MIN = 7 * 24 * 60
+FORMATS = (".png", ".svg", ".pdf")
+
+
+def check(path: Path) -> None:
+    """See, before anything is played, that a picture can be saved there.
+
+    Raises:
+        BadRequest: a format that isn't drawn, or a folder that isn't there.
+    """
+    if path.suffix.lower() not in FORMATS:
+        raise BadRequest(f"{path.name} is no picture that can be drawn.", hint=f"Name it *{', *'.join(FORMATS)}.")
+    if not path.resolve().parent.is_dir():
+        raise BadRequest(f"There is no folder {path.resolve().parent}.", hint="Make it, or save the picture elsewhere.")
 
 
 def save(results: Mapping[str, Result], origin: datetime, path: Path) -> None:

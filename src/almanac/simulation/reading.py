@@ -15,6 +15,9 @@ from almanac.forecasting.series import Series
 from almanac.forecasting.traces import read
 from almanac.forecasting.wall import wall_hours, zone
 
+LONGEST = timedelta(days=20 * 366)
+"""What is played lasts no longer: it is looked at minute by minute."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Input:
@@ -48,7 +51,7 @@ def load(
         origin: what counted times count from; as ``forecasting.traces.read`` takes it where None.
 
     Raises:
-        BadRequest: what can't be read, or tells of no session.
+        BadRequest: what can't be read, tells of no session, or lasts longer than twenty years.
     """
     trace = read(path, duration=duration, origin=origin)
     report = trace.report
@@ -58,7 +61,18 @@ def load(
         report = (*report, "Each hour's demand was spread over it evenly, as sessions of one slot.")
     if sessions is None:
         raise BadRequest(f"{path.name} tells of no session.")
+    _bounded(path.name, sessions)
     return Input(sessions, int(wall_hours(sessions.origin, 1, zone(local))[0]), report)
+
+
+def _bounded(name: str, sessions: Sessions) -> None:
+    last = int((sessions.arrival + sessions.duration).max())
+    if last > LONGEST.total_seconds():
+        longest = int(sessions.duration.max()) / (365.25 * 86400)
+        raise BadRequest(
+            f"{name} lasts {last / (365.25 * 86400):,.0f} years, and its longest session {longest:,.0f}.",
+            hint="Check its times and durations: twenty years can be played.",
+        )
 
 
 def spread(hourly: Series, duration: timedelta, seed: int) -> Sessions:

@@ -84,6 +84,17 @@ def test_the_site_is_as_its_options_say(short, capsys):
     assert ours("--at-once", "80")["slot_hours"] < usual["slot_hours"]
 
 
+def test_a_site_may_want_no_notice(short, capsys):
+    assert run(["simulate", str(short), "--json", "--on-demand", "2", "--lead", "0", "--start-up", "0m"]) == 0
+    assert json.loads(capsys.readouterr().out)["policies"]["almanac"]["slot_hours"] > 0
+
+
+def test_a_session_of_a_million_years_is_no_trace(short, capsys):
+    short.write_text(short.read_text() + "\n2026-05-09T10:00:00Z,99999999999999,5")
+    assert run(["simulate", str(short)]) == 2
+    assert "years, and its longest session 3,168,809" in capsys.readouterr().err
+
+
 def test_counted_times_count_from_what_is_told(tmp_path, capsys):
     path = tmp_path / "minutes.csv"
     path.write_text("minute\n" + "".join(f"{minute}\n" for minute in range(0, 7200, 30)))
@@ -117,6 +128,9 @@ def test_an_hourly_trace_is_spread_over_its_hours(tmp_path, capsys):
         (["--start-up", "soon"], "not a length"),
         (["--zone", "Nowhere/Land"], "no time zone"),
         (["--booked", "120"], "--booked"),
+        (["--plot", "/nowhere/held.png"], "There is no folder /nowhere."),
+        (["--plot", "held.docx"], "held.docx is no picture"),
+        (["--plot", "held.png", "--sweep", "booked"], "A sweep has no picture."),
     ],
 )
 def test_what_is_not_understood_is_said(trace, arguments, said, capsys):
