@@ -78,6 +78,8 @@ def dials(
     json: Json = False,
 ) -> None:
     """Show the plan's dials, turn some, or try what others would hold. Floors (or ceilings) given replace all others."""
+    if at_once is not None and not 0 < at_once < 100:
+        raise BadRequest(f"{at_once:g} % can't be promised to start at once.", hint="Give less than 100, such as 99.5.")
     share = None if at_once is None else at_once / 100
     counts = {"floor": _counts(floor, "--floor"), "ceiling": _counts(ceiling, "--ceiling")}
     given: dict[str, Any] = {"missing": missing, "at_once": share, "zone": zone} | counts

@@ -6,6 +6,7 @@ import json
 from collections.abc import Hashable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from math import isfinite
 from typing import Any, TypeVar, cast
 from urllib.parse import quote
 
@@ -131,6 +132,12 @@ def _encode(value: object) -> object:
         return instant(value)
     if isinstance(value, timedelta):
         return round(value.total_seconds())
+    if isinstance(value, float) and not isfinite(value):
+        raise ClientError("bad_request", f"{value} is not a number.", "Give one such as 2 or 0.5.")
+    if isinstance(value, Mapping):
+        return {key: _encode(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_encode(each) for each in value]
     return value
 
 
