@@ -56,11 +56,19 @@ class Expected:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Kept:
-    """A forecast that still serves; ``key`` is what it was asked for."""
+    """A forecast that still serves.
 
-    key: tuple[object, ...]
+    Attributes:
+        imports: what it learnt from beside Almanac's own demand.
+        asked: what it was asked for.
+        scored_at: the hour as of which such forecasts were scored, which takes longer than forecasting.
+    """
+
+    imports: tuple[DemandSpanRow, ...]
+    asked: tuple[object, ...]
     made: Forecast
     score: Score | None
+    scored_at: datetime
 
 
 class Expecting:
@@ -103,14 +111,22 @@ class Expecting:
         imports: tuple[DemandSpanRow, ...],
         start: datetime,
     ) -> _Kept:
-        key = (known.start, levels, dials.zone, tuple(dials.terms), imports)
+        asked = (levels, dials.zone, tuple(dials.terms))
         kept = self._kept.get(profile)
-        if kept is not None and kept.key == key and timedelta(0) <= start - kept.made.start < _REFRESH:
+        if kept is not None and kept.imports != imports:
+            kept = None
+        if kept is not None and kept.asked == asked and _serves(kept.made.start, start):
             return kept
         # As many hours more as the history lags behind, and as the forecast may grow old.
         hours = AHEAD + max(0, (start - known.end) // HOUR) + _REFRESH // HOUR
         made = forecast(known, hours, levels, dials.zone, dials.terms)
-        return _Kept(key, made, _scored(known))
+        if kept is not None and _serves(kept.scored_at, start):
+            return _Kept(imports, asked, made, kept.score, kept.scored_at)
+        return _Kept(imports, asked, made, _scored(known), start)
+
+
+def _serves(made_at: datetime, now: datetime) -> bool:
+    return timedelta(0) <= now - made_at < _REFRESH
 
 
 def _moved(made: Forecast, known: Series, start: datetime) -> Floats:

@@ -15,6 +15,7 @@ from almanac.core.plan import Plan, Problem
 from almanac.core.plan_places import Place
 from almanac.core.ports import NoRoom
 from almanac.core.windows import Window
+from almanac.forecasting.score import score
 from almanac.forecasting.series import HOUR, Series
 from almanac.forecasting.terms import Term
 from almanac.loop import Foresight
@@ -175,6 +176,22 @@ def test_dials_are_tried_before_they_are_applied(rig, history) -> None:
     tried = only(service.what_if(Dials(floor={"spark": 2}), rig.clock()))
     assert tried.plan.cost > before[0][0].facts["cost"]
     assert rows(rig) == before
+
+
+def test_trying_a_dial_scores_nothing_anew(rig, history, monkeypatch) -> None:
+    lunches(rig, history)
+    scored = []
+    monkeypatch.setattr("almanac.services.expecting.score", lambda known: scored.append(known) or score(known))
+    service = planning(rig, history)
+    made = only(service.make(rig.clock()))
+    tried = only(service.what_if(Dials(missing=5.0), rig.clock()))
+    assert tried.expected.score == made.expected.score
+    assert tried.demand.sum() < made.demand.sum()
+    assert len(scored) == 1
+    rig.clock.advance(timedelta(days=1))
+    history.record(rig.clock())
+    service.make(rig.clock())
+    assert len(scored) == 2
 
 
 def test_plans_are_made_each_hour_and_together_for_bookings_that_change(rig, history) -> None:
