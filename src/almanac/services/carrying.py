@@ -64,8 +64,7 @@ class Carrying:
 
     def adjust(self, now: datetime) -> None:
         """Let go of what is in the way, over or not wanted any more; prolong and buy what is due."""
-        for site in self._catalogue.names:
-            state = self._state(site)
+        for site, state in self._states().items():
             tried = self._tried.get(site)
             patient = tried is not None and timedelta(0) <= now - tried < _AGAIN
             waits = any(_due(place, now) for place in state.places) and not patient
@@ -77,14 +76,15 @@ class Carrying:
                     self._tried[site] = now
                     with self._calendars.changing(site, now) as change:
                         self._adjust_site(change, site, now)
-                self._settled[site] = self._state(site)
+                self._settled[site] = self._states()[site]
             except AlmanacError as error:
                 log.debug("the planned places at %s are left as they are: %s", site, error.message)
 
-    def _state(self, site: str) -> _State:
+    def _states(self) -> dict[str, _State]:
+        """Of each site."""
         with self._database.read() as unit:
-            places = tuple(place for place in unit.plans.places() if place.site == site)
-            return _State(unit.sites.pool_version(site), places, tuple(unit.leases.planned(site)))
+            places = unit.plans.places()
+            return {site: _state(unit, site, places) for site in self._catalogue.names}
 
     def find(self, unit: Unit, firm: Calendar, draft: Booking, limits: Limits) -> Held | None:
         """A held place that will do for a booking that starts now: of its nodes, for long enough, in nobody's way."""
@@ -201,6 +201,11 @@ class Carrying:
         change.unit.leases.add(LeaseRow(place.id, Holder.PLAN, place.id, place.site, order, window, now, now))
         for claim in claims:
             room.add(claim)
+
+
+def _state(unit: Unit, site: str, places: Iterable[Place]) -> _State:
+    here = tuple(place for place in places if place.site == site)
+    return _State(unit.sites.pool_version(site), here, tuple(unit.leases.planned(site)))
 
 
 def _due(place: Place, now: datetime) -> bool:

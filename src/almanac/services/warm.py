@@ -62,12 +62,13 @@ class WarmPool:
 
     def adjust(self, now: datetime) -> None:
         """Take down warm clusters that are in the way, too many or too old; make the missing ones where there is room."""
+        standing = self._standing()
         some = self._standby.follows_demand or any(profile.warm for profile in self._catalogue.all_profiles)
-        if not some and not self._standing():
+        if not some and not standing:
             return
         for site in self._catalogue.names:
             try:
-                self._adjust_site(site, now)
+                self._adjust_site(site, [row for row in standing if row.site == site], now)
             except AlmanacError as error:
                 log.debug("the warm pool at %s is left as it is: %s", site, error.message)
 
@@ -113,8 +114,7 @@ class WarmPool:
             rows = unit.clusters.unfinished()
         return [row for row in rows if row.booking_id is None and row.target is ClusterTarget.RUNNING]
 
-    def _adjust_site(self, site: str, now: datetime) -> None:
-        standing = [row for row in self._standing() if row.site == site]
+    def _adjust_site(self, site: str, standing: list[ClusterRow], now: datetime) -> None:
         drained = self._catalogue.drained(site, now)
         wanted = {each.name: self._wanted(site, each, standing, now) for each in self._catalogue.all_profiles}
         keep = self._drop_surplus(site, standing, wanted, now)
@@ -143,6 +143,8 @@ class WarmPool:
         self, site: str, standing: list[ClusterRow], wanted: Mapping[str, int], now: datetime
     ) -> list[ClusterRow]:
         """Drop what is in the way of firm claims, more than wanted, or near its lease's end; return what stays."""
+        if not standing:
+            return []
         keep: list[ClusterRow] = []
         taken: dict[str, Resources] = {}
         with self._calendars.looking(site, now) as firm, self._database.read() as unit:

@@ -14,7 +14,7 @@ from tests.support.crowd import crowd, next_monday
 from tests.support.portal_pages import BEFORE_SIGNING_IN, pages
 from tests.support.terminal import SIMULATED, serving
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]  # every page, on machines that may be busy
 
 HOSTILE = "\"><img src=x onerror=alert(1)></script><script>alert('2')</script>{{ 7*7 }}"
 NEWS = 0.02
