@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from tests.support.traffic import MONDAY, made, usual_week
 
+import almanac.services
 import almanac.simulation
 from almanac.core.demand import Sessions
 from almanac.simulation.baselines import Clairvoyant, Reactive, Static
@@ -159,19 +160,35 @@ def test_the_plot_is_saved(tmp_path):
     assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_the_simulation_decides_nothing_itself():
-    """Its policy asks the core's functions and the planner; it has no solver and no statistics of its own."""
-    folder = Path(almanac.simulation.__file__).parent
-    tree = ast.parse((folder / "ours.py").read_text())
-    imported = {
-        (node.module, alias.name) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names
-    }
-    assert {
+DECISIONS = {
+    "standby.py": {
+        ("almanac.core.standing", "Outlook"),
         ("almanac.core.standing", "change"),
         ("almanac.core.standing", "steady"),
         ("almanac.core.headroom", "Aim"),
         ("almanac.core.headroom", "arrivals_quantile"),
-        ("almanac.planning.planner", "plan"),
-    } <= imported
-    desk = (folder / "booking.py").read_text()
-    assert "from almanac.core.placement import Candidate, Offer, Request, offer_at" in desk
+        ("almanac.core.headroom", "expected_rate"),
+    },
+    "planning.py": {("almanac.planning.planner", "plan"), ("almanac.core.plan", "Problem")},
+    "expecting.py": {("almanac.core.demand", "persisting")},
+}
+"""What the running Almanac decides by, and where."""
+
+
+def imported(package, file: str) -> set[tuple[str | None, str]]:
+    tree = ast.parse((Path(package.__file__).parent / file).read_text())
+    found = (node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom))
+    return {(node.module, alias.name) for node in found for alias in node.names}
+
+
+@pytest.mark.parametrize("service", DECISIONS)
+def test_the_simulation_decides_by_what_the_running_almanac_decides_by(service):
+    """Its policy asks the core's functions and the planner; it has no solver and no statistics of its own."""
+    assert imported(almanac.services, service) >= DECISIONS[service]
+    assert imported(almanac.simulation, "ours.py") >= DECISIONS[service]
+
+
+@pytest.mark.parametrize(("package", "file"), [(almanac.simulation, "booking.py"), (almanac.services, "making.py")])
+def test_bookings_are_admitted_by_the_cores_placement(package, file):
+    names = {name for module, name in imported(package, file) if module == "almanac.core.placement"}
+    assert {"Candidate", "Offer", "Request"} <= names
