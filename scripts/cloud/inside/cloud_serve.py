@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import cloud_logins
 import waitress
 
 
@@ -38,6 +39,7 @@ def logged(application, output):
 def main() -> None:
     """Import, then serve for ever."""
     target, port, prefix = sys.argv[1:4]
+    cloud_logins.remember()
     module, _, name = target.partition(":")
     sys.argv = [f"{module.partition('.')[0]}-wsgi"]
     application = getattr(importlib.import_module(module), name)
