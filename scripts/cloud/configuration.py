@@ -113,7 +113,10 @@ def _keystone(stack: Stack) -> Sections:
         # One process, so a cache in its memory is coherent; without one every token costs 150 ms of SQL.
         "cache": {"enabled": True, "backend": "dogpile.cache.memory"},
         # At 12 rounds a login costs 0.25 s, and Blazar logs in anew for nearly every call to Nova.
-        "identity": {"password_hash_rounds": 4},
+        "identity": {
+            "password_hash_rounds": 4,
+            "max_password_length": 72,
+        },  # all that bcrypt heeds, else every login is warned of
     }
 
 
@@ -164,6 +167,10 @@ def _nova(stack: Stack) -> Sections:
             "transport_url": _broker(stack),
             "compute_driver": "cloud_hypervisors.Hypervisor",
             "periodic_fuzzy_delay": 0,  # else the first search for hosts waits up to a minute
+            # Nothing changes on these hosts but what Nova itself does, and who fails them says so.
+            "update_resources_interval": 300,
+            "report_interval": 30,
+            "service_down_time": 120,
             # Blazar's virtual:instance counts whole hosts, Placement heeds these two: they must agree.
             "reserved_host_memory_mb": 0,
             "initial_cpu_allocation_ratio": "1.0",
@@ -200,7 +207,7 @@ def _neutron(stack: Stack) -> Sections:
             # Nova asks eight times about a server whose port has changed, and nobody waits for that here.
             "notify_nova_on_port_data_changes": False,
             "notify_nova_on_port_status_changes": False,
-            # There are no agents to tell of changes, a third of what a change costs.
+            # There are no agents to tell of changes, which is a third of what a change costs.
             "rpc_workers": 0,
             "enable_dvr": False,
         },
@@ -258,6 +265,7 @@ def _write_fernet_keys(stack: Stack) -> None:
     """What ``keystone-manage fernet_setup`` makes: a staged key and a primary one."""
     keys = _fernet_keys(stack)
     shutil.rmtree(keys, ignore_errors=True)
+    keys.mkdir(mode=0o700, parents=True)
     for number in ("0", "1"):
         write_private(keys / number, base64.urlsafe_b64encode(os.urandom(32)).decode())
 

@@ -47,12 +47,12 @@ def nvme_hosts(stack: Stack) -> list[str]:
     return hosts(stack)[-max(1, stack.hosts // 4) :]
 
 
-def _api(name: str, module: str, prefix: str = "") -> Service:
-    """An API in our own WSGI server."""
+def _api(name: str, module: str, prefix: str = "", *, at_once: int = 8) -> Service:
+    """An API in our own WSGI server, answering so many requests at once."""
 
     def command(stack: Stack) -> list[str]:
         script = str(processes.INSIDE / "cloud_serve.py")
-        return [stack.program("python"), script, f"{module}:application", str(stack.ports[name]), prefix]
+        return [stack.program("python"), script, f"{module}:application", str(stack.ports[name]), str(at_once), prefix]
 
     def variables(stack: Stack) -> Mapping[str, str]:
         return {"ACCESS": str(stack.log / f"{name}.access")}
@@ -76,7 +76,8 @@ def _hypervisors(stack: Stack) -> Mapping[str, str]:
 
 
 KEYSTONE = _api("keystone", "keystone.wsgi.api", "/identity")
-PLACEMENT = _api("placement", "placement.wsgi.api")
+# It refuses one of two resource classes that are made at the same time, and Blazar makes one for each lease.
+PLACEMENT = _api("placement", "placement.wsgi.api", at_once=1)
 GLANCE = _api("glance", "glance.wsgi.api")
 NOVA = _api("nova", "nova.wsgi.osapi_compute")
 NEUTRON = _api("neutron", "neutron.wsgi.api")

@@ -1,4 +1,4 @@
-"""``cloud_serve.py MODULE:NAME PORT PREFIX``: one OpenStack API in one process, its requests in ``$ACCESS``.
+"""``cloud_serve.py MODULE:NAME PORT THREADS PREFIX``: one OpenStack API in one process, its requests in ``$ACCESS``.
 
 The modules read ``sys.argv`` when they are imported, so it is emptied first.
 """
@@ -38,7 +38,7 @@ def logged(application, output):
 
 def main() -> None:
     """Import, then serve for ever."""
-    target, port, prefix = sys.argv[1:4]
+    target, port, threads, prefix = sys.argv[1:5]
     cloud_logins.remember()
     module, _, name = target.partition(":")
     sys.argv = [f"{module.partition('.')[0]}-wsgi"]
@@ -48,7 +48,7 @@ def main() -> None:
             logged(application, output),
             host="127.0.0.1",
             port=int(port),
-            threads=8,
+            threads=int(threads),
             url_prefix=prefix,
             channel_timeout=300,
             connection_limit=500,
