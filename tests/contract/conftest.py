@@ -44,7 +44,7 @@ class Bench:
 
     Attributes:
         opens: makes a site object on the same state, as a new process would.
-        nodes: a head that fits, and a worker where that costs little.
+        nodes: a head and a worker that fit.
         clock: aware UTC.
         wait: lets time pass.
         patience: how long a cluster may take to become ready.
@@ -182,13 +182,13 @@ def tenant(tmp_path_factory) -> Iterator[Tenant]:
 
 @pytest.fixture
 def openstack(tenant, tmp_path: Path) -> Iterator[Bench]:
-    """Real leases and servers, one each; the servers only say that services run."""
+    """Real leases and servers; the servers only say that services run."""
     sky = Sky(tenant, tmp_path)
 
     def wait(duration: timedelta) -> None:
         time.sleep(max(1.0, duration.total_seconds()))  # each look costs four services
 
-    yield Bench(sky.reopen, sky.nodes_of(workers=0), sky.clock, wait, timedelta(minutes=7))
+    yield Bench(sky.reopen, sky.nodes_of(workers=1), sky.clock, wait, timedelta(minutes=7))
     sky.close()
     left = tenant.left()
     tenant.sweep()
