@@ -95,14 +95,23 @@ def load(path: Path) -> Table:
             return _named(Table(name, pd.read_parquet(path), "row", 1))
         if name.removesuffix(".gz").endswith(".swf"):
             return _workload(path)
-        return _named(
-            Table(name, pd.read_csv(path, dtype=str, skipinitialspace=True, skip_blank_lines=False), "line", 2)
-        )
+        rows = pd.read_csv(path, sep=_separator(path), dtype=str, skipinitialspace=True, skip_blank_lines=False)
+        return _named(Table(name, rows, "line", 2))
     except FileNotFoundError:
         raise BadTrace(f"There is no file {name}.", hint="Check the path.") from None
+    except UnicodeDecodeError as error:
+        raise BadTrace(
+            f"{name} isn't text in UTF-8.", hint="Save it as UTF-8; or is it another kind of file?"
+        ) from error
     except (ValueError, OSError, EOFError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise BadTrace(f"{name} can't be read: {reason}.", hint="Traces are CSV (also .gz), Parquet or SWF.") from error
+
+
+def _separator(path: Path) -> str:
+    """What the columns of a CSV's header are separated by: a comma, a semicolon or a tab."""
+    header = str(pd.read_csv(path, sep="\0", dtype=str, nrows=0).columns[0])
+    return max(",;\t", key=header.count)
 
 
 def _named(table: Table) -> Table:

@@ -30,7 +30,8 @@ VALUES = ("concurrency", "launches", "demand", "sessions", "value")
 BAD_SHARE = 0.1
 """A trace of which more than this is nonsense is refused."""
 SILENT_H, SILENT_COUNT = 6, 50
-"""So many hours without an arrival, when the week before would have brought so many, are an outage."""
+"""So many hours without an arrival, when the same time a week before had so many, are an outage."""
+WEEK_S = 168 * HOUR_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,15 +174,16 @@ def _were(rows: Bools) -> str:
 
 
 def _silences(sessions: Sessions) -> tuple[Window, ...]:
-    """Stretches without arrivals that the week before makes unbelievable; only whole hours within them count."""
+    """Stretches without arrivals in which the same hours a week before had many; only whole hours within them count.
+
+    So nights and weekends, and the time after a spike, are none; neither is anything in a trace's first week.
+    """
     arrival = sessions.arrival
-    long = np.flatnonzero(np.diff(arrival) > SILENT_H * HOUR_S)
     found = []
-    for place in long:
+    for place in np.flatnonzero(np.diff(arrival) > SILENT_H * HOUR_S):
         begin, end = int(arrival[place]), int(arrival[place + 1])
-        span = min(begin, 168 * HOUR_S)
-        before = np.searchsorted(arrival, begin) - np.searchsorted(arrival, begin - span)
-        if span and before * (end - begin) / span >= SILENT_COUNT:
+        first, stop = np.searchsorted(arrival, (begin - WEEK_S, min(end - WEEK_S, begin)))
+        if begin >= WEEK_S and stop - first >= SILENT_COUNT:
             found.append(Window(_at(sessions, begin, HOUR_S - 1), _at(sessions, end, 0)))
     return tuple(found)
 

@@ -212,6 +212,19 @@ def test_what_is_no_trace(write, text, name, words):
         read(write(text, name))
 
 
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_columns_may_be_separated_otherwise(write, separator):
+    trace = read(write(f"hour{separator}demand\n2026-05-04T10:00Z{separator}3\n"))
+    assert trace.hourly.values.tolist() == [3]
+
+
+def test_text_that_is_not_utf_8_is_said(tmp_path):
+    path = tmp_path / "trace.csv"
+    path.write_bytes("arrival,größe\n0,1\n".encode("latin-1"))
+    with pytest.raises(BadTrace, match="isn't text in UTF-8"):
+        read(path)
+
+
 def test_a_file_that_is_not_there(tmp_path):
     with pytest.raises(BadTrace, match="no file trace"):
         read(tmp_path / "trace.csv")
@@ -229,6 +242,14 @@ def test_a_day_of_silence_among_many_sessions_is_an_outage(write):
     trace = read(write(text), origin=BEGIN)
     assert trace.outages == (Window.lasting(BEGIN + timedelta(days=8), timedelta(days=1)),)
     assert told(trace, "Nothing arrived from 2026-05-12 00:00 to 2026-05-13 00:00 UTC: taken as an outage")
+
+
+@pytest.mark.parametrize("spike", [0, 1200])
+def test_nights_are_none_not_even_the_first_or_those_after_a_spike(write, spike):
+    minutes = [day * 1440 + minute for day in range(20) for minute in range(480, 1080, 10)]
+    minutes += [9 * 1440 + 600] * spike
+    trace = read(write("minute\n" + "".join(f"{minute}\n" for minute in sorted(minutes))), origin=BEGIN)
+    assert trace.outages == ()
 
 
 def test_a_quiet_weekend_is_none(write):
