@@ -9,7 +9,7 @@ UV := .venv/bin/uv
 LOCKED := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test demo test test-all lint unit property contract integration e2e cloud format bench pictures reference lock clean openstack openstack-down openstack-status
+.PHONY: help setup setup-test demo test lint unit property contract integration e2e cloud format bench pictures reference lock clean openstack openstack-down openstack-status
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9 -]+:.*## / { printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,11 +23,8 @@ setup: ## Install what Almanac needs
 setup-test: ## Install what the tests need too
 	@$(PYTHON) scripts/setup.py test
 
-test: setup-test ## Every check and test, cheapest first, but those on a real OpenStack
+test: setup-test ## Every check and test, cheapest first
 	@$(RUN) scripts/tiers.py
-
-test-all: setup-test ## Those on a real OpenStack too
-	@$(RUN) scripts/tiers.py all
 
 lint unit property contract integration e2e cloud: setup-test ## One tier of `make test`; `cloud` is on a real OpenStack
 	@$(RUN) scripts/tiers.py $@

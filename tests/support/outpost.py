@@ -15,6 +15,7 @@ from tests.support.tenant import Tenant
 
 from almanac.core.bookings import BookingStatus
 from almanac.core.catalogue import Profile
+from almanac.core.errors import NotOffered
 from almanac.factory import Almanac, compose, wall_clock
 from almanac.services.requests import BookingRequest
 from almanac.services.views import BookingView
@@ -58,7 +59,14 @@ class Outpost:
     def book(self, start: datetime | None = None, duration: timedelta = HOUR) -> str:
         """Book, from now unless said otherwise; the booking's id."""
         request = BookingRequest(self.profile.name, duration, start)
-        return self.app.bookings.book(ADA, request, self.clock()).id
+        return self.until(lambda: self._booked(request), "its site never answers")
+
+    def _booked(self, request: BookingRequest) -> str | None:
+        """A booking's id; None while its site, looked at for the first time, hasn't answered yet."""
+        try:
+            return self.app.bookings.book(ADA, request, self.clock()).id
+        except NotOffered:
+            return None
 
     def view(self, booking: str) -> BookingView:
         """What its person sees of a booking now."""
