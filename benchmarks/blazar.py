@@ -39,6 +39,7 @@ from tests.support.terminal import Terminal, serving
 
 from almanac.core.capacity import Calendar
 from almanac.core.catalogue import Profile
+from almanac.core.errors import NoCapacity
 from almanac.core.ports import Limits
 from almanac.core.resources import Claim, Flavor, Holder, Host, NodeGroup, Resources
 from almanac.core.windows import Window
@@ -349,6 +350,8 @@ def main() -> None:
             decisions, hosts = decide(running, bare, asked.leases, asked.rounds)
             bare.clear()
             ours, theirs = become_active(project, bare, asked.runs)
+        except NoCapacity as full:
+            raise SystemExit(f"{full.message} Ask for fewer --leases or --rounds.") from None
         finally:
             bare.clear()
             running.remove(project)
